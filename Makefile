@@ -1,0 +1,81 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+ENV ?= dev
+ARGS ?=
+ROLE ?= site
+INVENTORY := inventories/$(ENV)
+VENV := .venv/bin
+export PATH := $(CURDIR)/$(VENV):$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
+	@echo '  ENV=dev|test|prod, ARGS="--tags postgres --check --diff", ROLE=postgres'
+
+.PHONY: venv
+venv: ## prepare the controller's virtual environment
+	@scripts/bootstrap.sh controller
+
+.PHONY: venv-dev
+venv-dev:
+	@scripts/bootstrap.sh dev
+
+.PHONY: deploy
+deploy: ## bring the stack up (ENV, ARGS)
+	@scripts/bootstrap.sh controller root
+	ansible-playbook -i $(INVENTORY) playbooks/site.yml $(ARGS)
+
+.PHONY: uninstall
+uninstall: venv ## remove what deploy made; data only with ARGS="-e uninstall_data=true"
+	ansible-playbook -i $(INVENTORY) playbooks/operations/uninstall.yml $(ARGS)
+
+.PHONY: verify
+verify: venv ## ask every service, and follow events from the VTN to FlexMeasures
+	ansible-playbook -i $(INVENTORY) playbooks/operations/verify.yml $(ARGS)
+
+.PHONY: lint
+lint: venv-dev ## ruff, mypy, yamllint, ansible-lint, shellcheck, role specs, syntax of every environment
+	ruff check .
+	mypy
+	yamllint --strict .
+	ansible-lint --offline
+	scripts/lint_shell.sh
+	python scripts/check_role_specs.py
+	python scripts/check_variable_prefixes.py
+	for e in dev test prod; do ansible-playbook -i inventories/$$e playbooks/site.yml --syntax-check; done
+
+.PHONY: test-unit
+test-unit: venv-dev
+	python -m pytest tests/unit
+
+.PHONY: test-openadr
+test-openadr:
+	@scripts/bootstrap.sh openadr
+	cd files/openadr && ../../.venv-openadr/bin/python -m mypy && ../../.venv-openadr/bin/python -m pytest
+
+.PHONY: test-fast
+test-fast: lint test-unit test-openadr ## lint and unit tests, without containers
+
+.PHONY: test-container
+test-container: venv-dev ## tests against real containers and programs
+	python -m pytest tests/container -m 'container and not long'
+
+.PHONY: test
+test: ## the fast tier, then the container tier
+	$(MAKE) test-fast
+	$(MAKE) test-container
+
+.PHONY: test-long
+test-long: venv-dev ## the tests that take minutes
+	python -m pytest tests -m long
+
+.PHONY: molecule
+molecule: venv-dev ## one scenario: make molecule ROLE=postgres
+	molecule test --scenario-name $(ROLE)
+
+.PHONY: clean
+clean: ## remove virtual environments and caches (never secrets)
+	rm -rf .venv .venv-bootstrap .venv-openadr .ansible .pytest_cache .mypy_cache .ruff_cache .hypothesis
