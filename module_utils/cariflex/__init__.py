@@ -1,0 +1,1 @@
+"""Python logic shared by the modules in library/."""
