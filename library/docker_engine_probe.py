@@ -36,7 +36,7 @@ compose_version: {description: Compose v2 version, empty without the plugin., ty
 installed: {description: A dockerd program is there., type: bool, returned: always}
 running: {description: The process of the pid file lives., type: bool, returned: always}
 managed: {description: The marker exists., type: bool, returned: always}
-missing_packages: {description: Those of packages that are not installed., type: list, elements: str, returned: always}
+missing_packages: {description: Those not installed., type: list, elements: str, returned: always}
 systemd: {description: systemd manages this host., type: bool, returned: always}
 system: {description: os-release ID and VERSION_ID joined by a space., type: str, returned: always}
 """
@@ -46,6 +46,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.cariflex.preflight import engine, host
+
+_DAEMON_PATH = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 
 
 def _missing(module: AnsibleModule, packages: list[str]) -> list[str]:
