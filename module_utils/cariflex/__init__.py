@@ -1,1 +1,1 @@
-"""Python logic shared by the modules in library/."""
+"""Ansible-side Python of Cariflex EMS; importable as ``ansible.module_utils.cariflex``."""

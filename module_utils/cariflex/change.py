@@ -1,0 +1,49 @@
+"""What a module is about to change: one list feeds ``changed``, ``diff``, ``actions`` and the apply step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """An object before and after. ``current`` is None for a new object; values are plain JSON."""
+
+    kind: str
+    name: str
+    current: Values | None
+    desired: Values
+
+    @property
+    def action(self) -> str:
+        """``create`` or ``update``."""
+        return "create" if self.current is None else "update"
+
+    def differing(self) -> dict[str, Any]:
+        """The desired values that are not there yet."""
+        current = self.current or {}
+        return {
+            key: value for key, value in self.desired.items() if key not in current or current[key] != value
+        }
+
+
+def before_after(changes: Sequence[Change]) -> dict[str, dict[str, Any]]:
+    """Ansible's ``diff`` of a list of changes: only what changes, so an unchanged run shows nothing."""
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    for change in changes:
+        key = f"{change.kind} {change.name}"
+        differing = change.differing()
+        after[key] = differing
+        if change.current is not None:
+            before[key] = {name: change.current.get(name) for name in differing}
+    return {"before": before, "after": after}
+
+
+def actions(changes: Sequence[Change]) -> list[dict[str, str]]:
+    """The changes as short facts for people and tests: action, kind and name of each."""
+    return [{"action": change.action, "kind": change.kind, "name": change.name} for change in changes]

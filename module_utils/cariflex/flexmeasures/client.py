@@ -1,0 +1,114 @@
+"""SQL access to FlexMeasures' database. Knows psycopg2, not Ansible; raises ApiError."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from ..errors import ApiError
+from .model import Found
+
+CONNECT_TIMEOUT_S = 10
+# A long transaction of FlexMeasures that changes sensors must not hang a deployment for ever.
+LOCK_TIMEOUT = "30s"
+
+# One statement, so that the plan rests on one snapshot and costs one round trip.
+STATE = """
+SELECT jsonb_build_object(
+  'account_exists', EXISTS (SELECT FROM account WHERE name = %(account)s),
+  'asset_types', (SELECT coalesce(jsonb_object_agg(name, description), '{}') FROM generic_asset_type
+                  WHERE name IS NOT NULL),
+  'assets', (SELECT coalesce(jsonb_object_agg(a.name, t.name), '{}')
+             FROM generic_asset a JOIN generic_asset_type t ON t.id = a.generic_asset_type_id
+             JOIN account c ON c.id = a.account_id
+             WHERE c.name = %(account)s AND a.parent_asset_id IS NULL AND a.name IS NOT NULL),
+  'sensors', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                'id', s.id, 'name', s.name, 'unit', s.unit, 'timezone', s.timezone,
+                'asset', CASE WHEN c.name = %(account)s AND a.parent_asset_id IS NULL THEN a.name
+                         ELSE format('asset %%s "%%s" (account %%s)', a.id, a.name, coalesce(c.name, 'none')) END,
+                'resolution_s', extract(epoch FROM s.event_resolution)::int,
+                'knowledge_horizon', jsonb_build_object('fnc', s.knowledge_horizon_fnc,
+                                                        'par', s.knowledge_horizon_par::jsonb),
+                'attributes', s.attributes,
+                'has_data', EXISTS (SELECT FROM timed_belief b WHERE b.sensor_id = s.id))), '[]')
+              FROM sensor s JOIN generic_asset a ON a.id = s.generic_asset_id
+              LEFT JOIN account c ON c.id = a.account_id),
+  'users', (SELECT coalesce(jsonb_object_agg(u.email, d.name), '{}')
+            FROM fm_user u LEFT JOIN data_source d ON d.user_id = u.id),
+  'sequences', (SELECT jsonb_object_agg(q.sequencename, jsonb_build_object(
+                  'last', coalesce(q.last_value, 0), 'max_id', m.max_id))
+                FROM pg_sequences q JOIN (
+                  SELECT 'sensor_id_seq' AS name, coalesce(max(id), 0) AS max_id FROM sensor
+                  UNION ALL SELECT 'generic_asset_id_seq', coalesce(max(id), 0) FROM generic_asset
+                  UNION ALL SELECT 'generic_asset_type_id_seq', coalesce(max(id), 0) FROM generic_asset_type
+                  UNION ALL SELECT 'data_source_id_seq', coalesce(max(id), 0) FROM data_source
+                ) m ON m.name = q.sequencename WHERE q.schemaname = current_schema()))
+"""
+
+# Two runs at once must not plan on the same state. Posting data only reads sensor and goes on meanwhile.
+LOCK = "LOCK TABLE generic_asset_type, generic_asset, sensor, data_source IN SHARE ROW EXCLUSIVE MODE"
+
+
+class Client:
+    """One transaction on the database."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def lock(self) -> None:
+        """Keep other writers of the sensor structure away until the transaction ends."""
+        self._execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
+        self._execute(LOCK)
+
+    def read(self, account: str) -> Found:
+        """The whole state that a plan needs."""
+        rows = self._execute(STATE, {"account": account})
+        return Found.from_json(rows[0][0])
+
+    def write(self, statement: str, rows: Sequence[Mapping[str, Any]], **parameters: object) -> None:
+        """Run one set-based statement over ``rows`` (its ``%(rows)s``); each row must hit exactly one record."""
+        count = self._rowcount(statement, {"rows": json.dumps(list(rows)), **parameters})
+        if count != len(rows):
+            raise ApiError(
+                f"SQL changed {count} records, expected {len(rows)}; rolled back: {statement.strip()}"
+            )
+
+    def _execute(self, statement: str, parameters: object = None) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def _rowcount(self, statement: str, parameters: object) -> int:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.rowcount
+
+
+@contextmanager
+def transaction(*, host: str, port: int, user: str, password: str, database: str) -> Iterator[Client]:
+    """Connect and commit at the end of the block; any error rolls everything back and comes as ApiError."""
+    where = f"PostgreSQL {user}@{host}:{port}/{database}"
+    try:
+        connection = psycopg2.connect(
+            host=host,
+            port=port,
+            user=user,
+            password=password,
+            dbname=database,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            application_name="cariflex-sensor-map",
+        )
+    except psycopg2.Error as error:
+        raise ApiError(f"{where}: cannot connect: {str(error).strip()}") from error
+    try:
+        with connection:
+            yield Client(connection)
+    except psycopg2.Error as error:
+        raise ApiError(f"{where}: {str(error).strip()}; nothing was changed") from error
+    finally:
+        connection.close()
