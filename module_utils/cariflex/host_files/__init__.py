@@ -1,0 +1,1 @@
+"""Writes a role's directories and files in one go."""

@@ -1,0 +1,77 @@
+"""Filters that turn a role's service dict into its Compose fragment.
+
+One place decides what every container of ours has in common (read-only root, no capabilities,
+labels, restart policy), so that a role only says what is special about its service and a Swarm
+variant can later be rendered from the same dicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+LABEL_ENVIRONMENT = "fr.cariflex.environment"
+LABEL_CONFIG = "fr.cariflex.config"
+
+_COMMON: dict[str, Any] = {
+    "init": True,
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges:true"],
+    "restart": "unless-stopped",
+    "tmpfs": ["/tmp"],
+    "pids_limit": 512,
+}
+
+
+def compose_fragment(
+    services: Mapping[str, Mapping[str, Any]],
+    environment: str,
+    secrets_dir: str,
+    checksum: str,
+    volumes: Sequence[str] = (),
+) -> str:
+    """Render one Compose file for the services of a role.
+
+    :param services: container name -> Compose service; three keys are ours: ``addresses``
+        (network -> IPv4 address or empty), ``secrets`` (names of files in *secrets_dir*) and anything
+        else is taken as Compose's own and wins over the common settings.
+    :param environment: dev, test or prod: the ownership label's value.
+    :param checksum: changes when a mounted file changes, which recreates the containers.
+    :param volumes: names of the named volumes that the services use.
+    """
+    rendered: dict[str, Any] = {}
+    networks: dict[str, Any] = {}
+    secrets: dict[str, Any] = {}
+    for name, service in services.items():
+        own = dict(service)
+        addresses = own.pop("addresses", {})
+        labels = {LABEL_ENVIRONMENT: environment, LABEL_CONFIG: checksum, **own.pop("labels", {})}
+        for secret in own.get("secrets", []):
+            secrets[secret] = {"file": f"{secrets_dir}/{secret}"}
+        for network in addresses:
+            networks[network] = {"name": network, "external": True}
+        rendered[name] = {
+            "container_name": name,
+            "hostname": name,
+            **_COMMON,
+            **own,
+            "labels": labels,
+            "networks": {net: {"ipv4_address": ip} if ip else {} for net, ip in addresses.items()},
+        }
+    document: dict[str, Any] = {"services": rendered, "networks": networks}
+    if secrets:
+        document["secrets"] = secrets
+    if volumes:
+        document["volumes"] = {v: {"name": v, "labels": {LABEL_ENVIRONMENT: environment}} for v in volumes}
+    return yaml.safe_dump(document, sort_keys=True, default_flow_style=False, width=120)
+
+
+class FilterModule:
+    """Registers the filters with Ansible."""
+
+    def filters(self) -> dict[str, Any]:
+        """Names as used in the roles."""
+        return {"compose_fragment": compose_fragment}
