@@ -1,0 +1,1 @@
+"""Outgoing connections: the VTN seen from the VEN, FlexMeasures."""

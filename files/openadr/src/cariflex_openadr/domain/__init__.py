@@ -1,0 +1,1 @@
+"""Rules without I/O. Imports nothing from the layers around it."""
