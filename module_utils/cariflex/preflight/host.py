@@ -62,15 +62,15 @@ def read_listeners(ports: tuple[int, ...]) -> dict[int, str]:
 
 def _socket_owners(inodes: set[str]) -> dict[str, str]:
     owners = {}
-    for process in Path("/proc").glob("[0-9]*"):
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
-            links = [str(link.readlink()) for link in (process / "fd").iterdir()]
-            program = (process / "comm").read_text().strip()
+            target = str(link.readlink())
+            program = (link.parent.parent / "comm").read_text().strip()
         except OSError:
-            continue  # the process ended while we looked, or is not ours to read
-        for inode in inodes:
-            if f"socket:[{inode}]" in links:
-                owners[inode] = f"{program} (pid {process.name})"
+            continue  # closed while we looked, or not ours to read
+        inode = target.removeprefix("socket:[").removesuffix("]")
+        if target.startswith("socket:[") and inode in inodes:
+            owners[inode] = f"{program} (pid {link.parent.parent.name})"
     return owners
 
 
