@@ -7,10 +7,10 @@ DOCUMENTATION = r"""
 module: flexmeasures_sensors
 short_description: Make FlexMeasures' sensors match an inventory table, with fixed ids
 description:
-  - Reads the asset types, assets, sensors, data sources and sequences in one query, plans, and applies the plan in one
-    transaction. FlexMeasures' API and CLI cannot set a sensor's id, therefore SQL.
-  - Refuses, with all conflicts in one message, to change the unit or resolution of a sensor that holds data, and to
-    take over ids or names of other sensors. Never deletes anything.
+  - Reads the asset types, assets, sensors, data sources and sequences in one query, plans, and applies the
+    plan in one transaction. FlexMeasures' API and CLI cannot set a sensor's id, therefore SQL.
+  - Refuses, with all conflicts in one message, to change the unit or resolution of a sensor that holds data,
+    and to take over ids or names of other sensors. Never deletes anything.
 author: [Cariflex EMS]
 requirements: [psycopg2]
 options:
@@ -32,12 +32,12 @@ options:
     required: true
     suboptions:
       first_id: {description: Id of the first sensor., type: int, required: true}
-      count: {description: "Number of sensors; more than one needs C({nn}) in the name.", type: int, default: 1}
+      count: {description: "How many; more than one needs C({nn}) in the name.", type: int, default: 1}
       name: {description: "Sensor name; C({nn}) becomes 01, 02, ...", type: str, required: true}
       asset: {description: "Asset name; C({nn}) as in the name.", type: str, required: true}
       type: {description: Key of O(types)., type: str, required: true}
       unit: {description: Unit., type: str, required: true}
-      resolution: {description: "Event resolution: PT0M (instantaneous), PT5M, PT1H.", type: str, required: true}
+      resolution: {description: "PT0M (instantaneous), PT5M, PT1H, ...", type: str, required: true}
       sign: {description: What a positive power means., type: str, default: none}
       source: {description: Who posts to it., type: str, required: true}
   data_sources:
@@ -48,7 +48,7 @@ options:
     suboptions:
       name: {description: Name of the data source., type: str, required: true}
       email: {description: Email of the user; must exist., type: str, required: true}
-  allow_data_change: {description: Change units and resolutions under stored data., type: bool, default: false}
+  allow_data_change: {description: Change units or resolutions under stored data., type: bool, default: false}
   login_host: {description: Address of PostgreSQL., type: str}
   login_port: {description: Port of PostgreSQL., type: int, default: 5432}
   login_user: {description: Owner of the tables., type: str, default: flexmeasures}
@@ -58,7 +58,7 @@ options:
 
 RETURN = r"""
 sensor_map: {description: The contract for the services., type: dict, returned: always}
-actions: {description: "What was (or would be) done: action, kind, name.", type: list, returned: state is present}
+actions: {description: "What changes: action, kind, name.", type: list, returned: state is present}
 """
 
 import traceback
@@ -109,7 +109,7 @@ ARGUMENTS = {
 
 
 def wanted_state(params: dict[str, Any]) -> Wanted:
-    """The wanted state of the module's parameters; ConflictError lists the table's mistakes."""
+    """Build the wanted state of the module's parameters; ConflictError lists the table's mistakes."""
     sensors, asset_types = expand(params["groups"], params["types"])
     data_sources = tuple(DataSource(**source) for source in params["data_sources"])
     return Wanted(params["account"], params["timezone"], sensors, asset_types, data_sources)
@@ -128,6 +128,7 @@ def ensure_present(params: dict[str, Any], wanted: Wanted, *, check_mode: bool) 
 
 
 def main() -> None:
+    """Read, plan, apply unless in check mode, exit."""
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
         required_if=[("state", "present", ("login_host", "login_password"))],

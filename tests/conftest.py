@@ -1,9 +1,11 @@
-"""Makes the repository's module_utils importable under the name that Ansible gives it on a host."""
+"""Makes ``ansible.module_utils.cariflex`` and the modules of library/ importable, as Ansible would."""
 
-from __future__ import annotations
-
+import sys
 from pathlib import Path
 
 import ansible.module_utils
 
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parent.parent / "module_utils"))
+ROOT = Path(__file__).resolve().parent.parent
+
+ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
+sys.path.insert(0, str(ROOT / "library"))

@@ -24,7 +24,7 @@ class Change:
         return "create" if self.current is None else "update"
 
     def differing(self) -> dict[str, Any]:
-        """The desired values that are not there yet."""
+        """Return the desired values that are not there yet."""
         current = self.current or {}
         return {
             key: value for key, value in self.desired.items() if key not in current or current[key] != value
@@ -32,7 +32,7 @@ class Change:
 
 
 def before_after(changes: Sequence[Change]) -> dict[str, dict[str, Any]]:
-    """Ansible's ``diff`` of a list of changes: only what changes, so an unchanged run shows nothing."""
+    """Return Ansible's ``diff`` of a list of changes: only what changes, so an unchanged run shows nothing."""
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     for change in changes:
@@ -45,5 +45,5 @@ def before_after(changes: Sequence[Change]) -> dict[str, dict[str, Any]]:
 
 
 def actions(changes: Sequence[Change]) -> list[dict[str, str]]:
-    """The changes as short facts for people and tests: action, kind and name of each."""
+    """Return the changes as short facts: action, kind and name of each."""
     return [{"action": change.action, "kind": change.kind, "name": change.name} for change in changes]

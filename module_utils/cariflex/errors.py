@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class CariflexError(Exception):
@@ -19,13 +20,13 @@ class CariflexError(Exception):
 class Conflict:
     """One thing that stands in the way: which object, what it is, what was expected, how to fix it."""
 
-    object: str
-    value: object
-    expected: object
+    subject: str
+    value: Any
+    expected: Any
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.object}: is {self.value!r}, expected {self.expected!r}. Fix: {self.fix}."
+        return f"{self.subject}: is {self.value!r}, expected {self.expected!r}. Fix: {self.fix}."
 
 
 class ConflictError(CariflexError):

@@ -1,1 +1,1 @@
-"""FlexMeasures' sensors: the wanted map, the state found by SQL, the plan between them, and its application."""
+"""FlexMeasures' sensors: the wanted map, the state found by SQL, the plan, its application."""

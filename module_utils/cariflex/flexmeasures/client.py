@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import connection as Connection
+from psycopg2 import extensions
 
 from ..errors import ApiError
 from .model import Found
@@ -30,7 +30,8 @@ SELECT jsonb_build_object(
   'sensors', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'id', s.id, 'name', s.name, 'unit', s.unit, 'timezone', s.timezone,
                 'asset', CASE WHEN c.name = %(account)s AND a.parent_asset_id IS NULL THEN a.name
-                         ELSE format('asset %%s "%%s" (account %%s)', a.id, a.name, coalesce(c.name, 'none')) END,
+                         ELSE format('asset %%s "%%s" (account %%s)', a.id, a.name, coalesce(c.name, 'none'))
+                         END,
                 'resolution_s', extract(epoch FROM s.event_resolution)::int,
                 'knowledge_horizon', jsonb_build_object('fnc', s.knowledge_horizon_fnc,
                                                         'par', s.knowledge_horizon_par::jsonb),
@@ -57,7 +58,7 @@ LOCK = "LOCK TABLE generic_asset_type, generic_asset, sensor, data_source IN SHA
 class Client:
     """One transaction on the database."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: extensions.connection) -> None:
         self._connection = connection
 
     def lock(self) -> None:
@@ -66,24 +67,26 @@ class Client:
         self._execute(LOCK)
 
     def read(self, account: str) -> Found:
-        """The whole state that a plan needs."""
+        """Read the whole state that a plan needs."""
         rows = self._execute(STATE, {"account": account})
         return Found.from_json(rows[0][0])
 
     def write(self, statement: str, rows: Sequence[Mapping[str, Any]], **parameters: object) -> None:
-        """Run one set-based statement over ``rows`` (its ``%(rows)s``); each row must hit exactly one record."""
+        """Run one set-based statement over ``rows`` (its ``%(rows)s``); a row must hit one record."""
         count = self._rowcount(statement, {"rows": json.dumps(list(rows)), **parameters})
         if count != len(rows):
             raise ApiError(
                 f"SQL changed {count} records, expected {len(rows)}; rolled back: {statement.strip()}"
             )
 
-    def _execute(self, statement: str, parameters: object = None) -> list[tuple[Any, ...]]:
+    def _execute(
+        self, statement: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None
+    ) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:
             cursor.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
 
-    def _rowcount(self, statement: str, parameters: object) -> int:
+    def _rowcount(self, statement: str, parameters: Mapping[str, Any]) -> int:
         with self._connection.cursor() as cursor:
             cursor.execute(statement, parameters)
             return cursor.rowcount

@@ -70,7 +70,7 @@ class Wanted:
         return {sensor.asset: sensor.asset_type for sensor in self.sensors}
 
     def sensor_map(self) -> dict[str, Any]:
-        """The rendered contract for the services, see sensor_map.schema.json."""
+        """Render the contract for the services, see sensor_map.schema.json."""
         keys = ("id", "name", "unit", "resolution_s", "asset", "asset_type", "type", "sign", "source")
         return {
             "schema_version": SCHEMA_VERSION,
@@ -140,7 +140,7 @@ def resolution_seconds(text: str) -> int:
 def expand(
     groups: Iterable[Mapping[str, Any]], types: Mapping[str, Mapping[str, str]]
 ) -> tuple[tuple[Sensor, ...], dict[str, str]]:
-    """Turn the inventory table into sensors, in the order of their ids, and asset types (name -> description).
+    """Turn the inventory table into sensors, ordered by id, and asset types (name -> description).
 
     A group is a row or, with ``count``, several: ``{nn}`` in name and asset becomes 01, 02, ...
     ``types`` says for each value of the Type column which asset type FlexMeasures shows.

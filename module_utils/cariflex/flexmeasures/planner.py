@@ -1,4 +1,4 @@
-"""Pure planning: (wanted, found) -> changes in the order of their application, or one error with all conflicts."""
+"""Pure planning: (wanted, found) -> changes in the order of application, or one error with all conflicts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SENSOR_SEQUENCE = "sensor_id_seq"
 
 
 def plan(wanted: Wanted, found: Found, *, allow_data_change: bool = False) -> list[Change]:
-    """What has to change so that ``wanted`` is true; empty when it already is.
+    """Plan what has to change so that ``wanted`` is true; empty when it already is.
 
     Raises ConflictError when a change would make stored data mean something else (unless
     ``allow_data_change``), when a fixed id or name belongs to something else, or when the account or a
