@@ -76,6 +76,11 @@ test-long: venv-dev ## the tests that take minutes
 molecule: venv-dev ## one scenario: make molecule ROLE=postgres
 	molecule test --scenario-name $(ROLE)
 
+.PHONY: bench-deploy
+bench-deploy: ## measure a deployment beside docker compose alone (ENV)
+	@scripts/bootstrap.sh controller root
+	ENV=$(ENV) scripts/bench_deploy.sh
+
 .PHONY: clean
 clean: ## remove virtual environments and caches (never secrets)
 	rm -rf .venv .venv-bootstrap .venv-openadr .ansible .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -22,12 +22,10 @@ def differences(role: Path) -> list[str]:
     defaults = set(yaml.safe_load((role / "defaults/main.yml").read_text(encoding="utf-8")) or {})
     specs = yaml.safe_load((role / "meta/argument_specs.yml").read_text(encoding="utf-8"))
     main = specs["argument_specs"]["main"].get("options") or {}
+    only_default, only_spec = sorted(defaults - set(main)), sorted(set(main) - defaults)
     return [
-        *(f"{role.name}: {name} has a default but no argument spec" for name in sorted(defaults - set(main))),
-        *(
-            f"{role.name}: {name} has an argument spec but no default"
-            for name in sorted(set(main) - defaults)
-        ),
+        *(f"{role.name}: {name} has a default but no argument spec" for name in only_default),
+        *(f"{role.name}: {name} has an argument spec but no default" for name in only_spec),
     ]
 
 
