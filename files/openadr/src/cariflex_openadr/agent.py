@@ -23,7 +23,7 @@ KEEP_ENDED = timedelta(days=2)
 
 @dataclass(slots=True)
 class VenAgent:
-    """Polls the VTN and follows its events. Posts are only queued, so a slow server never delays an answer."""
+    """Polls the VTN and follows its events. Posts are only queued: a slow server delays no answer."""
 
     ven_id: str
     client: VtnClient

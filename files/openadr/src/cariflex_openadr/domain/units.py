@@ -31,7 +31,7 @@ def per_kwh_to_per_mwh(price: float) -> float:
 
 
 def to_sensor_unit(kind: SignalKind, value: float) -> float:
-    """An interval's payload in its sensor's unit (``SENSOR_UNITS``): capacity c is 100 c %, SIMPLE n is n/3."""
+    """An interval's payload in its sensor's unit: capacity c is 100 c %, SIMPLE n is n/3."""
     if kind is SignalKind.LOAD_CONTROL:
         return round(100 * value, 6)
     if kind is SignalKind.DEMAND_RESPONSE:
