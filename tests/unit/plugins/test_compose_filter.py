@@ -10,7 +10,8 @@ import yaml
 
 PLUGIN = Path(__file__).parents[3] / "plugins" / "filter" / "compose.py"
 spec = importlib.util.spec_from_file_location("cariflex_compose_filter", PLUGIN)
-assert spec is not None and spec.loader is not None
+assert spec is not None
+assert spec.loader is not None
 compose = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(compose)
 
