@@ -32,8 +32,8 @@ deploy() {
 
 compose_up() {
   local root stack files
-  root=$(ansible ems -i "inventories/$environment" --one-line -m ansible.builtin.debug -a var=cariflex_root |
-    sed -n 's/.*"cariflex_root": "\([^"]*\)".*/\1/p')
+  root=$(ansible ems -i "inventories/$environment" -m ansible.builtin.debug -a var=cariflex_root |
+    sed -nE 's/.*cariflex_root"?: *"?([^",]+).*/\1/p')
   for stack in edge ems openadr; do
     files=()
     for file in "$root/compose/$stack"/*.yml; do files+=(-f "$file"); done
