@@ -54,4 +54,7 @@ class FilterModule:
             "cariflex_image_plan": image_plan,
             "cariflex_image_context": image_context,
             "cariflex_image_missing": plan.missing_images,
+            "cariflex_image_refs": plan.registry_refs,
+            "cariflex_image_result": plan.chosen_images,
+            "cariflex_image_absent": plan.absent_reasons,
         }

@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # Never part of an image: tests must not cause a rebuild, and the rest is made by tools as they run.
-EXCLUDED = ("tests", "__pycache__", "*.egg-info", "*.pyc", ".*_cache", ".venv", ".hypothesis", ".git", "build")
+EXCLUDED = (
+    "tests",
+    "__pycache__",
+    "*.egg-info",
+    "*.pyc",
+    ".*_cache",
+    ".venv",
+    ".hypothesis",
+    ".git",
+    "build",
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,9 @@ def read_context(root: Path, context: str, extra: Mapping[str, str]) -> list[Con
     """
     folder = root / context
     if not (folder / "Dockerfile").is_file():
-        raise ContextError(f"context {context!r}: no Dockerfile in {folder}; expected the image's source there")
+        raise ContextError(
+            f"context {context!r}: no Dockerfile in {folder}; expected the image's source there"
+        )
     found: dict[str, ContextFile] = {}
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not _excluded(name)]
@@ -56,7 +68,9 @@ def read_context(root: Path, context: str, extra: Mapping[str, str]) -> list[Con
     for path, origin in extra.items():
         source = root / origin
         if not source.is_file():
-            raise ContextError(f"context {context!r}: extra file {origin!r} not found in {root}; expected a file")
+            raise ContextError(
+                f"context {context!r}: extra file {origin!r} not found in {root}; expected a file"
+            )
         found[path] = _load(source, path)
     return [found[path] for path in sorted(found)]
 

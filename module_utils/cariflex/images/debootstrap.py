@@ -60,14 +60,27 @@ def _archive_of(root: Path) -> str:
 
 
 def _clean(root: Path) -> None:
-    for folder in ("var/lib/apt/lists", "var/cache/apt", "var/cache/debconf", "var/log", "tmp", "usr/share/man"):
+    for folder in (
+        "var/lib/apt/lists",
+        "var/cache/apt",
+        "var/cache/debconf",
+        "var/log",
+        "tmp",
+        "usr/share/man",
+    ):
         for entry in (root / folder).glob("*"):
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
     # The host's name, resolver and identity are not the image's; the engine brings the first two.
-    for name in ("etc/resolv.conf", "etc/hostname", "etc/machine-id", "var/lib/dbus/machine-id", "etc/apt/ca.pem"):
+    for name in (
+        "etc/resolv.conf",
+        "etc/hostname",
+        "etc/machine-id",
+        "var/lib/dbus/machine-id",
+        "etc/apt/ca.pem",
+    ):
         (root / name).unlink(missing_ok=True)
     (root / "etc/machine-id").touch()
 
@@ -76,8 +89,10 @@ def build(client: str, suite: str, ref: str, label: str, work: Path, ca_file: Pa
     """Make `ref` from a suite, working in `work`. Raises BuildError. The image appears complete or not at all."""
     root = work / "root"
     archive, security = host_mirrors()
-    log.run(["debootstrap", "--variant=minbase", suite, str(root), *([archive] if archive else [])],
-            env={**os.environ, **ENVIRONMENT})
+    log.run(
+        ["debootstrap", "--variant=minbase", suite, str(root), *([archive] if archive else [])],
+        env={**os.environ, **ENVIRONMENT},
+    )
     archive = archive or _archive_of(root)
     (root / "etc/apt/sources.list").write_text(sources_list(suite, archive, security), encoding="utf-8")
     (root / "etc/apt/apt.conf.d/90cariflex").write_text(APT_SETTINGS, encoding="utf-8")
@@ -97,8 +112,24 @@ def build(client: str, suite: str, ref: str, label: str, work: Path, ca_file: Pa
     _clean(root)
     unmount_below(root, log)
     tar = work / "image.tar"
-    log.run(["tar", "--create", f"--file={tar}", "--numeric-owner", "--one-file-system", f"--directory={root}",
-             "--exclude=./proc/*", "--exclude=./sys/*", "--exclude=./dev/*", "."])
-    changes = [f"LABEL {label}", "ENV LANG=C.UTF-8", 'CMD ["bash"]',
-               "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+    log.run(
+        [
+            "tar",
+            "--create",
+            f"--file={tar}",
+            "--numeric-owner",
+            "--one-file-system",
+            f"--directory={root}",
+            "--exclude=./proc/*",
+            "--exclude=./sys/*",
+            "--exclude=./dev/*",
+            ".",
+        ]
+    )
+    changes = [
+        f"LABEL {label}",
+        "ENV LANG=C.UTF-8",
+        'CMD ["bash"]',
+        "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    ]
     log.run([client, "import", *(part for change in changes for part in ("--change", change)), str(tar), ref])

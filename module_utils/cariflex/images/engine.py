@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
 
 TAIL_LINES = 30
 
@@ -22,35 +21,38 @@ class Log:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream: IO[str] = path.open("w", encoding="utf-8", buffering=1)
+        path.write_text("", encoding="utf-8")
 
     def say(self, text: str) -> None:
         """Write one line."""
-        self._stream.write(text + "\n")
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(text + "\n")
 
     def tail(self) -> str:
         """Give the last lines."""
-        self._stream.flush()
         return "\n".join(self.path.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:])
 
     def run(self, command: list[str], env: Mapping[str, str] | None = None) -> None:
         """Run a command. Raises BuildError when it cannot be started or exits with another code than 0."""
         self.say("+ " + " ".join(command))
         try:
-            done = subprocess.run(
-                command,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=self._stream,
-                stderr=subprocess.STDOUT,
-                check=False,
-                # The lock's descriptor must reach the children (see build._lock).
-                close_fds=False,
-            )
+            with self.path.open("a", encoding="utf-8") as stream:
+                done = subprocess.run(
+                    command,
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stream,
+                    stderr=subprocess.STDOUT,
+                    check=False,
+                    # The lock's descriptor must reach the children (see build._lock).
+                    close_fds=False,
+                )
         except OSError as error:
             raise BuildError(f"{command[0]}: cannot be started: {error}") from error
         if done.returncode:
-            raise BuildError(f"{command[0]} exited {done.returncode}; log {self.path} ends with:\n{self.tail()}")
+            raise BuildError(
+                f"{command[0]} exited {done.returncode}; log {self.path} ends with:\n{self.tail()}"
+            )
 
 
 def output_of(command: list[str]) -> str | None:

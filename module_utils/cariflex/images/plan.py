@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.cariflex.images.context import ContextFile
@@ -46,7 +46,7 @@ class PlannedImage:
 
     def as_dict(self) -> dict[str, Any]:
         """Flat form for templates."""
-        return {**asdict(self.recipe), "hash": self.hash, "ref": self.ref, "base_ref": self.base_ref}
+        return {**vars(self.recipe), "hash": self.hash, "ref": self.ref, "base_ref": self.base_ref}
 
 
 def parse_recipes(table: Mapping[str, Mapping[str, Any]]) -> dict[str, Recipe]:
@@ -54,7 +54,8 @@ def parse_recipes(table: Mapping[str, Mapping[str, Any]]) -> dict[str, Recipe]:
     recipes = {}
     for name, fields in table.items():
         try:
-            recipe = Recipe(name=name, **fields)
+            # Plain dictionaries: Ansible's lazy ones cannot be copied.
+            recipe = Recipe(name=name, **{**fields, "extra": dict(fields.get("extra", {}))})
         except TypeError as error:
             raise PlanError(f"image {name!r}: {error}; expected the fields of a recipe") from error
         if recipe.kind not in KINDS:
@@ -63,7 +64,9 @@ def parse_recipes(table: Mapping[str, Mapping[str, Any]]) -> dict[str, Recipe]:
         if not getattr(recipe, needed):
             raise PlanError(f"image {name!r}: no {needed}; a recipe of kind {recipe.kind} needs one")
         if recipe.base and recipe.base not in table:
-            raise PlanError(f"image {name!r}: base {recipe.base!r} is no recipe; expected one of {sorted(table)}")
+            raise PlanError(
+                f"image {name!r}: base {recipe.base!r} is no recipe; expected one of {sorted(table)}"
+            )
         recipes[name] = recipe
     return recipes
 
@@ -126,3 +129,28 @@ def missing_images(plan: list[dict[str, Any]], present: Collection[str]) -> list
         if absent and (image["service"] or image["ref"] in needed):
             needed.update({image["ref"], image["base_ref"]})
     return [image for image in plan if image["ref"] in needed and image["ref"] not in present]
+
+
+def registry_refs(plan: list[dict[str, Any]], public: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Give name -> reference of what a registry can serve: public references, and our own behind a prefix only."""
+    own = {image["name"]: image["ref"] for image in plan if image["service"]} if prefix else {}
+    return {name: prefix + ref for name, ref in {**own, **public}.items()}
+
+
+def chosen_images(
+    plan: list[dict[str, Any]], mode: str, pulled: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Give name -> {ref, source} of the images in use; `mode` is build or registry."""
+    built = {image["name"]: image["ref"] for image in plan if image["service"]}
+    return {
+        name: {"ref": ref, "source": mode} for name, ref in (built if mode == "build" else pulled).items()
+    }
+
+
+def absent_reasons(names: Collection[str], chosen: Mapping[str, Any], mode: str) -> dict[str, str]:
+    """Give name -> reason of every image that this mode cannot have."""
+    reasons = {
+        "build": "it has no recipe: no package registry carries it; it needs image source registry",
+        "registry": "it is our own image; set images_registry_prefix to a registry that holds it",
+    }
+    return {name: reasons[mode] for name in names if name not in chosen}
