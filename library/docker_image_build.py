@@ -20,7 +20,7 @@ options:
   base_ref: {description: Reference given to the Dockerfile as build argument BASE., type: str, default: ''}
   target: {description: Stage of the Dockerfile., type: str, default: ''}
   context_archive: {description: Packed context (filter cariflex_image_context)., type: str, default: ''}
-  ca_bundle: {description: PEM text that the build may trust; never kept in the image., type: str, default: ''}
+  ca_bundle: {description: PEM text that the build may trust; stays out of the image., type: str, default: ''}
   disk_mb: {description: Free space in MB that the build needs., type: int, default: 1000}
 attributes:
   check_mode: {support: full, description: Says whether the image would be built.}

@@ -1,6 +1,8 @@
-"""Proves at build time that the locked packages make an application; needs no database, no Redis and no secret file."""
+"""Proves at build time that the locked packages make an application; needs no database and no Redis."""
 
+import json
 import os
+import secrets
 import tempfile
 
 from flexmeasures.app import create
@@ -9,8 +11,8 @@ from flexmeasures.app import create
 os.chdir(tempfile.mkdtemp())
 os.environ.update(
     FLEXMEASURES_ENV="documentation",
-    SECRET_KEY="build-time-only",
-    SECURITY_TOTP_SECRETS='{"1": "build-time-only"}',
+    SECRET_KEY=secrets.token_hex(),
+    SECURITY_TOTP_SECRETS=json.dumps({"1": secrets.token_hex()}),
     SQLALCHEMY_DATABASE_URI="postgresql://nobody@127.0.0.1:1/none",
 )
 application = create(env="documentation")

@@ -1,4 +1,4 @@
-"""Filters of role `images`: the plan of the image builds and the packed build contexts, made on the controller."""
+"""Filters of role `images`: the plan of the builds and the packed contexts, made on the controller."""
 
 from __future__ import annotations
 

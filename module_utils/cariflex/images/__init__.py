@@ -1,1 +1,1 @@
-"""Container images built here: what to build (`plan`), from which files (`context`) and how (`build`, `debootstrap`)."""
+"""Images built here: what to build (`plan`), from which files (`context`), how (`build`, `debootstrap`)."""

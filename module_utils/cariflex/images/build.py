@@ -1,4 +1,4 @@
-"""Builds one planned image under a lock, with a log file, leaving no half-made image and no temporary file."""
+"""Builds one planned image under a lock, with a log, leaving no half-made image and no temporary file."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def docker_command(client: str, request: BuildRequest, folder: Path, ca_file: Pa
 
 
 def build_image(request: BuildRequest) -> BuildResult:
-    """Build the image unless the engine has it. Raises BuildError, with the end of the log when a command failed."""
+    """Build the image unless the engine has it. Raises BuildError, with the end of a failed command's log."""
     started = time.monotonic()
     client = engine.find_client()
     with _lock(request.build_dir / request.name / "lock"):

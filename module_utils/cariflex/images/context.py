@@ -36,7 +36,7 @@ class ContextFile:
 
 
 class ContextError(ValueError):
-    """A context or an extra file that the recipe names is missing or unusable; the text says which and the fix."""
+    """A context or extra file of a recipe is missing or unusable; the text says which and the fix."""
 
 
 def _excluded(name: str) -> bool:
@@ -48,7 +48,7 @@ def _load(source: Path, path: str) -> ContextFile:
 
 
 def read_context(root: Path, context: str, extra: Mapping[str, str]) -> list[ContextFile]:
-    """Read a context below `root`, `extra` (path inside the context -> path below root) included, sorted by path.
+    """Read a context below `root`, `extra` (path inside the context -> path below root), sorted by path.
 
     Raises ContextError when the folder, its Dockerfile or an extra file is missing.
     """
@@ -76,7 +76,7 @@ def read_context(root: Path, context: str, extra: Mapping[str, str]) -> list[Con
 
 
 def pack(files: list[ContextFile]) -> str:
-    """Pack files as base64 of a gzipped tar; the same files give the same text, whatever their times and owners."""
+    """Pack files as base64 of a gzipped tar; the same files give the same text, times and owners aside."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for file in files:

@@ -19,7 +19,7 @@ ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
 
 
 def host_mirrors() -> tuple[str, str]:
-    """Give the archive and the security archive of a Debian host's own apt sources; '' for what it does not have."""
+    """Give the archive and the security archive of a Debian host's own apt sources; '' for what it lacks."""
     targets = output_of(["apt-get", "indextargets", "--format", "$(LABEL)|$(RELEASE)|$(REPO_URI)"]) or ""
     archive = security = ""
     for line in targets.splitlines():
@@ -44,7 +44,7 @@ def sources_list(suite: str, archive: str, security: str) -> str:
 
 
 def unmount_below(folder: Path, log: Log) -> None:
-    """Unmount what an interrupted debootstrap left mounted below `folder`, so that deleting it deletes nothing else."""
+    """Unmount what an interrupted debootstrap left mounted, so that deleting `folder` deletes nothing else."""
     points = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
     for point in sorted((p for p in points if p.startswith(f"{folder}/")), reverse=True):
         log.run(["umount", "--lazy", point])
@@ -86,7 +86,7 @@ def _clean(root: Path) -> None:
 
 
 def build(client: str, suite: str, ref: str, label: str, work: Path, ca_file: Path | None, log: Log) -> None:
-    """Make `ref` from a suite, working in `work`. Raises BuildError. The image appears complete or not at all."""
+    """Make `ref` from a suite, working in `work`. The image appears complete or not at all."""
     root = work / "root"
     archive, security = host_mirrors()
     log.run(

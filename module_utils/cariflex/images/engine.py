@@ -75,7 +75,7 @@ def _candidates() -> Iterator[str]:
 
 
 def find_client() -> str:
-    """Find a Docker client that builds with BuildKit: one with the buildx plugin, or older than 23, which has its own.
+    """Find a Docker client that builds with BuildKit: one with the buildx plugin, or older than 23.
 
     Raises BuildError, naming what was looked at.
     """

@@ -37,7 +37,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class PlannedImage:
-    """One image to have: its recipe, hash (12 hex digits), reference and the reference it is built on ('' if none)."""
+    """One image to have: its recipe, hash (12 hex digits), reference and its base's reference ('' if none)."""
 
     recipe: Recipe
     hash: str
@@ -88,7 +88,7 @@ def build_order(recipes: Mapping[str, Recipe], wanted: Collection[str]) -> list[
 
 
 def recipe_hash(recipe: Recipe, files: list[ContextFile], base_ref: str, refresh_date: str, arch: str) -> str:
-    """Hash everything that decides an image's content: 12 hex digits. File times and the files' order play no part."""
+    """Hash everything that decides an image's content: 12 hex digits. Times and order of files play no part."""
     digest = hashlib.sha256()
 
     def add(*parts: bytes | str) -> None:
@@ -110,7 +110,7 @@ def plan_images(
     refresh_date: str,
     arch: str,
 ) -> list[PlannedImage]:
-    """Plan the wanted images and their bases in build order. A changed base changes every image on top of it."""
+    """Plan the wanted images and their bases in build order. A changed base changes all on top of it."""
     planned: dict[str, PlannedImage] = {}
     for name in build_order(recipes, wanted):
         recipe = recipes[name]
@@ -132,7 +132,7 @@ def missing_images(plan: list[dict[str, Any]], present: Collection[str]) -> list
 
 
 def registry_refs(plan: list[dict[str, Any]], public: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """Give name -> reference of what a registry can serve: public references, and our own behind a prefix only."""
+    """Give name -> reference of what a registry can serve: public ones, and our own behind a prefix only."""
     own = {image["name"]: image["ref"] for image in plan if image["service"]} if prefix else {}
     return {name: prefix + ref for name, ref in {**own, **public}.items()}
 

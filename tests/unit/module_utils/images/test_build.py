@@ -32,7 +32,7 @@ def test__sources_list__security_is_derived():
 
 
 def test__check_disk__says_folder_and_need(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "output_of", lambda command: str(tmp_path))
+    monkeypatch.setattr(engine, "output_of", lambda _command: str(tmp_path))
     with pytest.raises(engine.BuildError, match=r"needs 999999999 MB.*Fix"):
         engine.check_disk("docker", tmp_path, 999_999_999)
 

@@ -105,7 +105,8 @@ def test__build_order__circle_is_shown():
 
 @pytest.mark.parametrize(
     ("fields", "message"),
-    [({"kind": "magic", "repository": "x"}, "kind 'magic'"), ({"kind": "dockerfile", "repository": "x"}, "no context"),
+    [({"kind": "magic", "repository": "x"}, "kind 'magic'"),
+     ({"kind": "dockerfile", "repository": "x"}, "no context"),
      ({"kind": "debootstrap", "repository": "x", "colour": 1}, "colour")],
 )  # fmt: skip
 def test__parse_recipes__wrong_recipe_is_named(fields, message):
