@@ -44,7 +44,7 @@ def sources_list(suite: str, archive: str, security: str) -> str:
 
 
 def unmount_below(folder: Path, log: Log) -> None:
-    """Unmount what an interrupted debootstrap left mounted, so that deleting `folder` deletes nothing else."""
+    """Unmount what an interrupted debootstrap left mounted, so deleting `folder` deletes nothing else."""
     points = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
     for point in sorted((p for p in points if p.startswith(f"{folder}/")), reverse=True):
         log.run(["umount", "--lazy", point])

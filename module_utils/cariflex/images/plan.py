@@ -37,7 +37,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class PlannedImage:
-    """One image to have: its recipe, hash (12 hex digits), reference and its base's reference ('' if none)."""
+    """One image: its recipe, hash (12 hex digits), reference and its base's reference ('' if none)."""
 
     recipe: Recipe
     hash: str
@@ -88,7 +88,7 @@ def build_order(recipes: Mapping[str, Recipe], wanted: Collection[str]) -> list[
 
 
 def recipe_hash(recipe: Recipe, files: list[ContextFile], base_ref: str, refresh_date: str, arch: str) -> str:
-    """Hash everything that decides an image's content: 12 hex digits. Times and order of files play no part."""
+    """Hash all that decides an image's content: 12 hex digits. Times and order of files play no part."""
     digest = hashlib.sha256()
 
     def add(*parts: bytes | str) -> None:
