@@ -32,7 +32,7 @@ class Change:
 
 
 def before_after(changes: Sequence[Change]) -> dict[str, dict[str, Any]]:
-    """Return Ansible's ``diff`` of a list of changes: only what changes, so an unchanged run shows nothing."""
+    """Return Ansible's ``diff`` of a list of changes: only what changes, nothing when unchanged."""
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     for change in changes:
