@@ -1,4 +1,7 @@
-"""Brings queued posts to FlexMeasures, in order, for as long as it takes."""
+"""Brings queued posts to FlexMeasures for as long as it takes.
+
+Their order is free: every post carries its belief time.
+"""
 
 import asyncio
 import logging
@@ -38,44 +41,44 @@ class PostQueue:
 
     @property
     def waiting(self) -> int:
-        """Posts not yet begun."""
+        """Posts waiting, failed ones included."""
         return self._queue.qsize()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled. A post that fails goes to the end, so that it holds up none of the others."""
+        wait_s = self.first_wait_s
         while True:
             post = await self._queue.get()
-            await self._deliver(post)
-
-    async def _deliver(self, post: Post) -> None:
-        wait_s, collisions = self.first_wait_s, 0
-        while True:
             try:
-                await self.poster.post(post)
-            except BeliefCollisionError as error:
-                collisions += 1
-                if collisions > MOST_COLLISIONS:
-                    self._refuse(post, error)
-                    return
-                # Always counted from the modification's own time, so a repost ends on the same second.
-                post.belief_time += ONE_SECOND
+                await self._deliver(post)
             except PostRefusedError as error:
                 self._refuse(post, error)
-                return
             except PostError as error:
                 self.failures += 1
                 post.error = str(error)
-                LOGGER.warning(
-                    "post failed",
-                    extra={"sensor_id": post.sensor_id, "reason": str(error), "retry_in_s": wait_s},
-                )
+                fields = {"sensor_id": post.sensor_id, "reason": post.error, "retry_in_s": wait_s}
+                LOGGER.warning("post failed", extra=fields)
+                self._queue.put_nowait(post)
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, self.longest_wait_s)
             else:
+                wait_s = self.first_wait_s
                 post.posted_at, post.error = self.clock(), ""
                 self.posted += 1
                 LOGGER.info("values posted", extra={"sensor_id": post.sensor_id, "values": len(post.values)})
+
+    async def _deliver(self, post: Post) -> None:
+        """Post, a second later in belief time for each collision: a repost ends on the same second again."""
+        for _ in range(MOST_COLLISIONS):
+            try:
+                await self.poster.post(post)
+            except BeliefCollisionError:
+                post.belief_time += ONE_SECOND
+            else:
                 return
+        raise PostRefusedError(
+            f"sensor {post.sensor_id}: {MOST_COLLISIONS} belief seconds in a row are taken"
+        )
 
     def _refuse(self, post: Post, error: PostError) -> None:
         self.refused += 1

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from openleadr.messaging import create_message
 
 from cariflex_openadr import venctl, vtnctl
 from cariflex_openadr.clients.vtn import VtnClient, VtnError
+from cariflex_openadr.domain.model import SignalKind
 from cariflex_openadr.runtime import start_site
 from cariflex_openadr.settings import Listen
 from cariflex_openadr.ven import Ven
@@ -225,6 +227,18 @@ async def test_openleadr_ven__served_by_our_vtn(vtn: Vtn) -> None:
     vtn.publisher.republish_price()
     await eventually(lambda: not vtn.publisher.has_news(VEN_ID))
     await client.stop()
+
+
+async def test_vtn__active_simple_event__current_value_is_its_level(vtn: Vtn) -> None:
+    """Rule 14 on the wire: openleadr's preflight would send 0 for an active SIMPLE event."""
+    start = datetime.now(UTC).replace(second=0, microsecond=0)
+    event = vtn.publisher.dispatch(SignalKind.DEMAND_RESPONSE, 2, timedelta(minutes=5), start)
+    client = VtnClient(openadr_url(vtn, "").rstrip("/"), "cariflex-ven", VEN_ID, "reg-1")
+    _, payload = await client.request_events()
+    await client.close()
+    found = {item["event_descriptor"]["event_id"]: item for item in payload["events"]}[event.event_id]
+    assert found["event_descriptor"]["event_status"] == "active"
+    assert found["event_signals"][0]["current_value"] == 2
 
 
 async def test_control_commands__against_running_services(

@@ -71,6 +71,7 @@ class FlexMeasuresHttpDouble:
         self.bodies: list[dict[str, Any]] = []
         self.answer: tuple[int, dict[str, Any]] = (200, {"message": "ok", "status": "PROCESSED"})
         self.token = 0
+        self.login_refused = False
         self.app = web.Application()
         self.app.add_routes(
             [
@@ -80,6 +81,8 @@ class FlexMeasuresHttpDouble:
         )
 
     async def _login(self, _: web.Request) -> web.Response:
+        if self.login_refused:
+            return web.json_response({"errors": ["Invalid password"], "status": 401}, status=401)
         self.token += 1
         return web.json_response({"auth_token": str(self.token), "user_id": 1})
 
@@ -127,6 +130,7 @@ async def test_post__token_ended__logs_in_again() -> None:
         (422, "Required unit is kW", PostRefusedError),
         (429, "Too many requests", PostError),
         (503, "database away", PostError),
+        (404, "", PostRefusedError),
     ],
 )
 async def test_post__refused__classified(status: int, message: str, expected: type[PostError]) -> None:
@@ -144,3 +148,41 @@ async def test_post__nobody_listens__passing_trouble() -> None:
         await poster.post(load_post())
     await poster.close()
     assert type(caught.value) is PostError
+
+
+async def test_post__a_day_of_prices__accepted_by_the_client() -> None:
+    """The client refuses a duration text of more than 99 minutes, PT1440M for instance."""
+    server, hour = FlexMeasuresHttpDouble(), timedelta(hours=1)
+    values = tuple(SensorValue(START + n * hour, float(n)) for n in range(24))
+    async with http_poster(server) as poster:
+        await poster.post(Post(84, "EUR/MWh", hour, values, NOON))
+    assert (server.bodies[0]["duration"], len(server.bodies[0]["values"])) == ("P1DT0H0M0S", 24)
+
+
+async def test_post__login_refused__tried_again_later() -> None:
+    """The posting user may be made, or given its new password, after the VEN has started."""
+    server = FlexMeasuresHttpDouble()
+    server.login_refused = True
+    async with http_poster(server) as poster:
+        with pytest.raises(PostError) as caught:
+            await poster.post(load_post())
+        assert type(caught.value) is PostError
+        server.login_refused = False
+        await poster.post(load_post())
+    assert len(server.bodies) == 1
+
+
+async def test_queue__one_post_keeps_failing__others_pass_it() -> None:
+    class OneSensorDown(FlexMeasuresDouble):
+        async def post(self, post: Post) -> None:
+            self.down = post.sensor_id == 84
+            await super().post(post)
+
+    queue = PostQueue(OneSensorDown(), TurnableClock(), first_wait_s=0.01, longest_wait_s=0.02)
+    stuck, other = load_post(), load_post()
+    stuck.sensor_id = 84
+    async with working(queue):
+        queue.put(stuck)
+        queue.put(other)
+        await eventually(lambda: other.posted_at is not None)
+    assert stuck.posted_at is None

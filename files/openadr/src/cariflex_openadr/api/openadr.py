@@ -9,7 +9,8 @@ from typing import Any
 
 from aiohttp import web
 from openleadr import OpenADRServer, errors
-from openleadr.messaging import TEMPLATES
+from openleadr.messaging import TEMPLATES, create_message
+from openleadr.service import VTNService
 from openleadr.utils import flatten_xml
 
 from cariflex_openadr.messages.events import to_wire
@@ -60,8 +61,8 @@ class OpenAdrApi:
         events = server.services["event_service"]
         events.handlers["oadrRequestEvent"] = self._request_event
         events.handlers["oadrCreatedEvent"] = self._created_event
-        for service in (events, server.services["poll_service"]):
-            service._create_message = _Renderer(service._create_message)
+        # openleadr leaves a bare partial on the class, which later Pythons would turn into a method.
+        VTNService._create_message = staticmethod(_render)
         server.app.middlewares.append(guard_xml)
         server.app._client_max_size = MAX_BYTES
         self.app: web.Application = server.app
@@ -129,19 +130,14 @@ class OpenAdrApi:
         return "oadrResponse", {}
 
 
-class _Renderer:
-    """Renders distributions without openleadr's preflight.
+def _render(message_type: str, **payload: Any) -> str:
+    """The unsigned message; distributions without openleadr's preflight.
 
     The preflight sets currentValue of active SIMPLE events to 0: it compares their status with 'ACTIVE'.
     What else it corrects our own rules have already refused.
     """
-
-    def __init__(self, fallback: Any) -> None:
-        self._fallback = fallback
-
-    def __call__(self, message_type: str, **payload: Any) -> str:
-        if message_type != "oadrDistributeEvent" or "events" not in payload:
-            return str(self._fallback(message_type, **payload))
-        body = flatten_xml(TEMPLATES.get_template(f"{message_type}.xml").render(**payload))
-        envelope = TEMPLATES.get_template("oadrPayload.xml")
-        return str(envelope.render(template=message_type, signature=None, signed_object=body))
+    if message_type != "oadrDistributeEvent" or "events" not in payload:
+        return str(create_message(message_type, **payload))
+    body = flatten_xml(TEMPLATES.get_template(f"{message_type}.xml").render(**payload))
+    envelope = TEMPLATES.get_template("oadrPayload.xml")
+    return str(envelope.render(template=message_type, signature=None, signed_object=body))

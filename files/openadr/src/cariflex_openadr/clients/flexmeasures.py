@@ -1,7 +1,6 @@
 """Posts values to FlexMeasures through flexmeasures-client, and tells refusals from passing trouble."""
 
 import re
-from datetime import timedelta
 from typing import Protocol
 
 from flexmeasures_client import FlexMeasuresClient
@@ -9,7 +8,7 @@ from flexmeasures_client import FlexMeasuresClient
 from cariflex_openadr.settings import FlexMeasuresSettings
 from cariflex_openadr.storage import Post
 
-_STATUS = re.compile(r"status code (\d{3})")
+_STATUS = re.compile(r"status code (\d{3})|\b(\d{3}), message=")
 _PASSING = frozenset({401, 408, 425, 429})
 
 
@@ -55,16 +54,15 @@ class FlexMeasuresPoster:
             await self._connected().post_sensor_data(
                 sensor_id=post.sensor_id,
                 start=post.values[0].start.isoformat(),
-                duration=_iso_duration(len(values) * post.resolution),
+                # As timedelta: of a text the client takes no more than 99 minutes.
+                duration=len(values) * post.resolution,
                 values=values,
                 unit=post.unit,
                 prior=post.belief_time.isoformat(),
             )
-        except ValueError as error:
-            raise _classify(str(error)) from error
-        except (OSError, TimeoutError, KeyError, TypeError, AttributeError) as error:
-            # The client raises ConnectionError for HTTP trouble, and stumbles over answers that are no JSON.
-            raise PostError(f"{type(error).__name__}: {error}") from error
+        except (ValueError, OSError, TimeoutError, KeyError, TypeError, AttributeError) as error:
+            # Refusals come as ValueError, HTTP trouble as ConnectionError; what is no JSON trips the client.
+            raise _classify(str(error) or type(error).__name__) from error
 
     def _connected(self) -> FlexMeasuresClient:
         if self._client is None:
@@ -85,14 +83,11 @@ class FlexMeasuresPoster:
 
 
 def _classify(message: str) -> PostError:
+    """The kind of trouble; what carries no status (no connection, no login) may pass."""
     found = _STATUS.search(message)
-    status = int(found.group(1)) if found else 0
+    status = int(found.group(1) or found.group(2)) if found else 0
     if "replacement" in message.lower():
         return BeliefCollisionError(message)
-    if status in _PASSING or status >= 500:
-        return PostError(message)
-    return PostRefusedError(message)
-
-
-def _iso_duration(duration: timedelta) -> str:
-    return f"PT{int(duration.total_seconds()) // 60}M"
+    if 400 <= status < 500 and status not in _PASSING:
+        return PostRefusedError(message)
+    return PostError(message)
