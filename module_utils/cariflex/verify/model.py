@@ -22,7 +22,7 @@ class Check:
 
 @dataclass
 class Trace:
-    """One event on its way. ``hops_s`` are seconds since the VTN created this modification, None: not seen."""
+    """One event on its way. ``hops_s``: seconds since the VTN created this modification, None if not seen."""
 
     kind: str
     event_id: str = ""

@@ -5,7 +5,31 @@ from typing import Any
 
 from ansible.module_utils.cariflex.verify.follow import Follower
 from ansible.module_utils.cariflex.verify.services import Control
-from test_events import MAP, event, row
+
+MAP = {"sensors": [{"id": 86, "name": "load_control_signal", "unit": "%", "resolution_s": 60}]}
+INTERVAL = {"start": "2026-11-23T11:00:00Z", "duration_s": 120, "value": 0.4}
+EVENT = {
+    "event_id": "e1",
+    "modification": 2,
+    "created_at": "2026-11-23T10:59:30Z",
+    "signals": [{"name": "LOAD_CONTROL", "intervals": [INTERVAL]}],
+}
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    return {
+        "event_id": "e1",
+        "modification": 2,
+        "received_at": "2026-11-23T10:59:31Z",
+        "responded_at": "2026-11-23T10:59:32Z",
+        "posted_at": "2026-11-23T10:59:33Z",
+        "opt": "optIn",
+        "reason": "",
+        "error": "",
+        "sensor_id": 86,
+        "values": [],
+        **changes,
+    }
 
 
 class SlowApi:
@@ -31,7 +55,7 @@ def follower(statuses: list[dict], api: Any, answer: Any = None) -> Follower:
     def run_ven(_: Any) -> tuple[int, str, str]:
         return 0, json.dumps(statuses.pop(0) if len(statuses) > 1 else statuses[0]), ""
 
-    vtn = Control(lambda _: (0, json.dumps(answer or event()), ""), "openadr-vtn", "vtnctl")
+    vtn = Control(lambda _: (0, json.dumps(answer or EVENT), ""), "openadr-vtn", "vtnctl")
     ven = Control(run_ven, "openadr-ven", "venctl")
     return Follower(vtn, ven, api, MAP, 10, sleep=sleep, clock=lambda: now[0])
 
