@@ -53,7 +53,7 @@ def check(service: str, question: str, ask: Callable[[], str]) -> Check:
     try:
         detail, ok = ask(), True
     except ApiError as error:
-        detail, ok = str(error), False
+        detail, ok = " ".join(str(error).split()), False
     except (KeyError, TypeError, ValueError) as error:
         detail, ok = f"unexpected answer: {error!r}", False
     return Check(service, question, ok, detail, round(time.monotonic() - begun, 3))
