@@ -1,0 +1,108 @@
+"""Asks every service of the deployed stack itself, from inside the platform."""
+
+import json
+
+CONTAINERS = {
+    "traefik",
+    "flexmeasures-db",
+    "flexmeasures-redis",
+    "flexmeasures-server",
+    "flexmeasures-worker",
+    "openadr-vtn",
+    "openadr-ven",
+}
+VTN = "http://192.168.240.10:8080"
+DTD_BOMB = (
+    '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;&b;">]>'
+    "<oadrPayload>&c;&c;&c;</oadrPayload>"
+)
+
+
+def _sql(host, database, query):
+    answer = host.check_output(
+        "docker exec flexmeasures-db psql -X -qtA -U postgres -d %s -c %s", database, query
+    )
+    return answer.strip()
+
+
+def _redis(host, shell):
+    return host.run("docker exec flexmeasures-redis sh -c %s", shell)
+
+
+def test_every_container_is_healthy(host):
+    answer = host.check_output("docker ps --format '{{.Names}}|{{.Status}}'")
+    states = dict(line.split("|", 1) for line in answer.splitlines())
+    assert set(states) == CONTAINERS
+    assert [name for name, state in states.items() if "(healthy)" not in state] == []
+
+
+def test_nothing_was_built_in_the_platform(host):
+    built = host.run("find /opt/cariflex/build -name build.log")
+    assert built.stdout == ""
+
+
+def test_flexmeasures_is_ready_through_traefik(host):
+    for url in ("http://localhost", "https://localhost"):
+        answer = host.check_output(f"curl -ksS -o /dev/null -w %%{{http_code}} {url}/api/v3_0/health/ready")
+        assert answer == "200", url
+
+
+def test_an_unknown_host_name_reaches_no_service(host):
+    answer = host.check_output(
+        "curl -ksS -o /dev/null -w '%%{http_code}' -H 'Host: other.example' http://localhost/"
+    )
+    assert answer == "404"
+
+
+def test_each_service_has_its_own_database_and_owner(host):
+    query = (
+        "SELECT datname, pg_get_userbyid(datdba) FROM pg_database "
+        "WHERE datname IN ('flexmeasures', 'openadr') ORDER BY 1"
+    )
+    assert _sql(host, "postgres", query).splitlines() == ["flexmeasures|flexmeasures", "openadr|openadr"]
+
+
+def test_the_sensors_of_the_specification_exist(host):
+    assert _sql(host, "flexmeasures", "SELECT count(*) FROM sensor WHERE id < 1000") == "37"
+    assert _sql(host, "flexmeasures", "SELECT count(*) FROM sensor WHERE id BETWEEN 1001 AND 1040") == "40"
+
+
+def test_the_dashboards_role_reads_and_cannot_write(host):
+    read = "SET ROLE dashboards; SELECT count(*) > 0 FROM sensor"
+    assert _sql(host, "flexmeasures", read) == "t"
+    write = host.run(
+        "docker exec flexmeasures-db psql -X -U postgres -d flexmeasures -c %s",
+        "SET ROLE dashboards; DELETE FROM sensor",
+    )
+    assert write.rc != 0
+    assert "permission denied" in write.stderr
+
+
+def test_redis_answers_with_its_password_and_refuses_without(host):
+    assert "NOAUTH" in _redis(host, "redis-cli ping").stdout
+    authenticated_ping = 'REDISCLI_AUTH="$(cat /run/secrets/redis_password)" redis-cli ping'
+    assert _redis(host, authenticated_ping).stdout.strip() == "PONG"
+
+
+def test_the_vtn_refuses_a_document_type_definition(host):
+    command = (
+        "curl -sS -o /dev/null -w '%%{http_code}' -H 'Content-Type: application/xml' --data-binary %s %s"
+    )
+    code = host.check_output(command, DTD_BOMB, f"{VTN}/OpenADR2/Simple/2.0b/OadrPoll")
+    assert code.startswith("4"), code
+
+
+def test_the_ven_has_registered_and_polls(host):
+    status = json.loads(host.check_output("docker exec openadr-ven venctl status --json"))
+    assert status["registered"] is True
+    assert host.run("docker exec openadr-ven venctl health").rc == 0
+
+
+def test_no_database_port_is_published(host):
+    answer = host.check_output("docker ps --format '{{.Names}}|{{.Ports}}'")
+    published = {line.split("|")[0] for line in answer.splitlines() if "->" in line}
+    assert published <= {"traefik", "openadr-vtn"}
+
+
+def test_secret_files_are_closed_to_others(host):
+    assert host.check_output("find /opt/cariflex/secrets -type f -perm /007") == ""

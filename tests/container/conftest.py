@@ -1,0 +1,36 @@
+"""Fixtures of the container tier: no run finds or leaves what another one made."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+LABEL = "label=fr.cariflex.test=1"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _docker(*words):
+    done = subprocess.run(["docker", *words], check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def _remove_platforms():
+    # Containers first: a network in use cannot be removed. `--volumes` takes the inner engines' stores along.
+    if containers := _docker("ps", "--all", "--quiet", "--filter", LABEL):
+        _docker("rm", "--force", "--volumes", *containers)
+    if networks := _docker("network", "ls", "--quiet", "--filter", LABEL):
+        _docker("network", "rm", *networks)
+
+
+@pytest.fixture
+def no_platforms():
+    """No test platform exists before the test, and none after it."""
+    _remove_platforms()
+    yield
+    _remove_platforms()
+
+
+@pytest.fixture
+def project_root():
+    """The repository's folder."""
+    return ROOT
