@@ -7,6 +7,7 @@ variant can later be rendered from the same dicts.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -66,7 +67,9 @@ def compose_fragment(
         document["secrets"] = secrets
     if volumes:
         document["volumes"] = {v: {"name": v, "labels": {LABEL_ENVIRONMENT: environment}} for v in volumes}
-    return yaml.safe_dump(document, sort_keys=True, default_flow_style=False, width=120)
+    # Ansible's strings carry tags that only JSON's encoder sees through.
+    plain = json.loads(json.dumps(document))
+    return yaml.safe_dump(plain, sort_keys=True, default_flow_style=False, width=120)
 
 
 class FilterModule:
