@@ -1,7 +1,7 @@
 """Publishes an event at the VTN and follows it to the values that FlexMeasures' API shows.
 
 FlexMeasures accepts, but does not store again, values that it already holds. For prices republished unchanged
-the VEN's record of (event, modification) therefore proves the post, and ``visible`` that the values are right.
+the VEN's record of (event, modification) therefore proves the post, and ``visible`` that the values hold.
 """
 
 from __future__ import annotations
