@@ -25,6 +25,11 @@ def _sql(host, database, query):
     return answer.strip()
 
 
+def _http_code(host, *words):
+    command = "curl --silent --show-error --output /dev/null --write-out '%%{http_code}' "
+    return host.check_output(command + " ".join(["%s"] * len(words)), *words)
+
+
 def _redis(host, shell):
     return host.run("docker exec flexmeasures-redis sh -c %s", shell)
 
@@ -43,15 +48,11 @@ def test_nothing_was_built_in_the_platform(host):
 
 def test_flexmeasures_is_ready_through_traefik(host):
     for url in ("http://localhost", "https://localhost"):
-        answer = host.check_output(f"curl -ksS -o /dev/null -w %%{{http_code}} {url}/api/v3_0/health/ready")
-        assert answer == "200", url
+        assert _http_code(host, "--insecure", f"{url}/api/v3_0/health/ready") == "200", url
 
 
 def test_an_unknown_host_name_reaches_no_service(host):
-    answer = host.check_output(
-        "curl -ksS -o /dev/null -w '%%{http_code}' -H 'Host: other.example' http://localhost/"
-    )
-    assert answer == "404"
+    assert _http_code(host, "--header", "Host: other.example", "http://localhost/") == "404"
 
 
 def test_each_service_has_its_own_database_and_owner(host):
@@ -85,10 +86,8 @@ def test_redis_answers_with_its_password_and_refuses_without(host):
 
 
 def test_the_vtn_refuses_a_document_type_definition(host):
-    command = (
-        "curl -sS -o /dev/null -w '%%{http_code}' -H 'Content-Type: application/xml' --data-binary %s %s"
-    )
-    code = host.check_output(command, DTD_BOMB, f"{VTN}/OpenADR2/Simple/2.0b/OadrPoll")
+    url = f"{VTN}/OpenADR2/Simple/2.0b/OadrPoll"
+    code = _http_code(host, "--header", "Content-Type: application/xml", "--data-binary", DTD_BOMB, url)
     assert code.startswith("4"), code
 
 

@@ -1,6 +1,6 @@
 """After `uninstall` only the data is left."""
 
-DATA = {"flexmeasures-db-data", "flexmeasures-redis-data", "openadr-ven-data"}
+DATA = {"flexmeasures-db-data", "flexmeasures-redis-data"}
 
 
 def test_no_container_is_left(host):
