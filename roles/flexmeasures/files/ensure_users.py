@@ -17,8 +17,10 @@ from sqlalchemy import select
 wanted = json.loads(Path(__file__).with_name("users.json").read_text(encoding="utf-8"))
 app = create()
 with app.app_context():
-    if db.session.execute(select(Account).filter_by(name=wanted["account"])).scalar_one_or_none() is None:
-        db.session.add(Account(name=wanted["account"]))
+    account = db.session.execute(select(Account).filter_by(name=wanted["account"])).scalar_one_or_none()
+    if account is None:
+        account = Account(name=wanted["account"], attributes={})
+        db.session.add(account)
         db.session.flush()
         print(f"changed: account {wanted['account']}")
     for person in wanted["users"]:
@@ -37,4 +39,8 @@ with app.app_context():
         elif not verify_password(password, user.password):
             user.password = hash_password(password)
             print(f"changed: password of user {person['email']}")
+    # In the same transaction, so that the mark never stands for work that was not done.
+    if account.attributes.get("cariflex_users") != wanted["fingerprint"]:
+        account.attributes = {**account.attributes, "cariflex_users": wanted["fingerprint"]}
+        print("changed: mark of the users' state")
     db.session.commit()
