@@ -31,7 +31,12 @@ run_init_scripts() {
         case "$script" in
             *.sh)
                 echo "docker-entrypoint: running $script"
-                if [ -x "$script" ]; then "$script"; else . "$script"; fi
+                if [ -x "$script" ]; then
+                    "$script"
+                else
+                    # shellcheck source=/dev/null
+                    . "$script"
+                fi
                 ;;
             *.sql)
                 echo "docker-entrypoint: running $script"
