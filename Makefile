@@ -79,7 +79,7 @@ molecule: venv-dev ## one scenario: make molecule ROLE=postgres
 .PHONY: bench-deploy
 bench-deploy: ## measure a deployment beside docker compose alone (ENV)
 	@scripts/bootstrap.sh controller root
-	ENV=$(ENV) scripts/bench_deploy.sh
+	ENV=$(ENV) python scripts/bench_deploy.py
 
 .PHONY: clean
 clean: ## remove virtual environments and caches (never secrets)
