@@ -3,8 +3,8 @@
 
 ``make bench-deploy`` writes ``build/bench/deploy.json``: a list of
 ``{name, value, unit, peer_value, ratio, goal, met}``. The peer of a deployment with nothing to do is the
-usual way: one ``docker_container`` task per container and one ``file`` or ``copy`` task per directory and file,
-on containers and files of the bench's own. Needs a stack that is up.
+usual way: one ``docker_container`` task per container and one ``file`` or ``copy`` task per directory and
+file, on containers and files of the bench's own. Needs a stack that is up.
 """
 
 from __future__ import annotations

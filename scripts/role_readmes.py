@@ -25,7 +25,8 @@ def readme(role: Path) -> str:
     lines += ["| Variable | Type | Default | Meaning |", "|---|---|---|---|"]
     for name, option in main.get("options", {}).items():
         default = "required" if option.get("required") else _default(defaults.get(name))
-        lines.append(f"| `{name}` | {option.get('type', 'str')} | {default} | {_text(option['description'])} |")
+        meaning = _text(option["description"])
+        lines.append(f"| `{name}` | {option.get('type', 'str')} | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 
