@@ -79,6 +79,18 @@ def test_the_dashboards_role_reads_and_cannot_write(host):
     assert "permission denied" in write.stderr
 
 
+def test_a_right_too_many_is_taken_back(host):
+    ensure = "docker exec flexmeasures-db /docker-entrypoint-initdb.d/10-roles.sh"
+    _sql(host, "flexmeasures", "GRANT DELETE ON sensor TO dashboards")
+
+    seen = host.check_output(f"{ensure} --check")
+    mended = host.check_output(ensure)
+
+    assert seen == mended == "changed: right of dashboards to DELETE sensor, which it should not have"
+    assert _sql(host, "flexmeasures", "SELECT has_table_privilege('dashboards', 'sensor', 'DELETE')") == "f"
+    assert host.check_output(ensure) == ""
+
+
 def test_redis_answers_with_its_password_and_refuses_without(host):
     assert "NOAUTH" in _redis(host, "redis-cli ping").stdout
     authenticated_ping = 'REDISCLI_AUTH="$(cat /run/secrets/redis_password)" redis-cli ping'
