@@ -16,7 +16,7 @@ from cariflex_openadr.settings import (
     VtnSettings,
     vtn_settings,
 )
-from cariflex_openadr.storage import Post
+from cariflex_openadr.storage.ven import Post
 
 NOON = datetime(2026, 11, 23, 16, 0, 30, tzinfo=UTC)  # 12:00:30 in Martinique
 PRICES = [100.0 + n for n in range(24)]

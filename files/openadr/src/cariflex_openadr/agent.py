@@ -14,7 +14,7 @@ from cariflex_openadr.messages.events import Offer, event_response, from_wire
 from cariflex_openadr.poster import PostQueue
 from cariflex_openadr.runtime import Clock, utc_now
 from cariflex_openadr.settings import SensorRef
-from cariflex_openadr.storage import EventRecord, Post, VenStore
+from cariflex_openadr.storage.ven import EventRecord, Post, VenStore
 
 LOGGER = logging.getLogger(__name__)
 OPT_IN, OPT_OUT = "optIn", "optOut"

@@ -15,7 +15,7 @@ from cariflex_openadr.clients.flexmeasures import (
     SensorPoster,
 )
 from cariflex_openadr.runtime import Clock, utc_now
-from cariflex_openadr.storage import Post
+from cariflex_openadr.storage.ven import Post
 
 LOGGER = logging.getLogger(__name__)
 ONE_SECOND = timedelta(seconds=1)

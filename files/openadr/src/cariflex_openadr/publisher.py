@@ -9,7 +9,7 @@ from cariflex_openadr.domain import program as programs
 from cariflex_openadr.domain.model import Event, EventStatus, Interval, Signal, SignalKind
 from cariflex_openadr.domain.rules import MINUTE, OverlapError, RuleError, check_event, ordered, overlapping
 from cariflex_openadr.runtime import Clock, utc_now
-from cariflex_openadr.storage import Opt, VtnStore
+from cariflex_openadr.storage.vtn import Opt, VtnStore
 
 LOGGER = logging.getLogger(__name__)
 KEEP_ENDED = timedelta(days=2)

@@ -13,7 +13,7 @@ from cariflex_openadr.domain.program import next_midnight
 from cariflex_openadr.publisher import Publisher
 from cariflex_openadr.runtime import Clock, set_up_logging, start_site, until_stopped, utc_now
 from cariflex_openadr.settings import SettingsError, VtnSettings, read_config, vtn_settings
-from cariflex_openadr.storage import MemoryVtnStore, VtnStore
+from cariflex_openadr.storage.vtn import MemoryVtnStore, VtnStore
 
 LOGGER = logging.getLogger(__name__)
 # Short steps: the host's clock may be corrected meanwhile, and a window's next day follows its end.

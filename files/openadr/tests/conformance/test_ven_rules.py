@@ -13,7 +13,8 @@ from cariflex_openadr.domain.model import SignalKind
 from cariflex_openadr.messages.events import to_wire
 from cariflex_openadr.poster import PostQueue
 from cariflex_openadr.publisher import Publisher
-from cariflex_openadr.storage import MemoryVenStore, MemoryVtnStore
+from cariflex_openadr.storage.ven import MemoryVenStore
+from cariflex_openadr.storage.vtn import MemoryVtnStore
 from support import SENSORS, VEN_ID, FlexMeasuresDouble, TurnableClock, vtn_config
 
 

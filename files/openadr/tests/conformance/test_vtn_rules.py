@@ -10,7 +10,7 @@ from cariflex_openadr.domain.model import SignalKind
 from cariflex_openadr.domain.rules import OverlapError, RuleError
 from cariflex_openadr.messages.events import from_wire, to_wire
 from cariflex_openadr.publisher import Publisher
-from cariflex_openadr.storage import MemoryVtnStore, Opt
+from cariflex_openadr.storage.vtn import MemoryVtnStore, Opt
 from support import NOON, VEN_ID, TurnableClock, vtn_config
 
 EI = "{http://docs.oasis-open.org/ns/energyinterop/201110}"

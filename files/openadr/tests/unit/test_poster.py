@@ -19,7 +19,7 @@ from cariflex_openadr.domain.model import SensorValue
 from cariflex_openadr.poster import PostQueue
 from cariflex_openadr.runtime import start_site
 from cariflex_openadr.settings import FlexMeasuresSettings, Listen
-from cariflex_openadr.storage import Post
+from cariflex_openadr.storage.ven import Post
 from support import NOON, FlexMeasuresDouble, TurnableClock, eventually
 
 START = NOON.replace(second=0)

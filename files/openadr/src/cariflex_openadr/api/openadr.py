@@ -18,7 +18,7 @@ from cariflex_openadr.messages.xml_guard import MAX_BYTES, UnsafeXmlError, check
 from cariflex_openadr.publisher import Publisher, UnknownEventError
 from cariflex_openadr.runtime import Clock, utc_now
 from cariflex_openadr.settings import VenIdentity, VtnSettings
-from cariflex_openadr.storage import Opt, VtnStore
+from cariflex_openadr.storage.vtn import Opt, VtnStore
 
 LOGGER = logging.getLogger(__name__)
 PATH = "/OpenADR2/Simple/2.0b"

@@ -13,7 +13,7 @@ from cariflex_openadr.messages.signals import SPECS
 from cariflex_openadr.publisher import Publisher, UnknownEventError
 from cariflex_openadr.runtime import Clock, iso, metrics_text, utc_now
 from cariflex_openadr.settings import VenIdentity
-from cariflex_openadr.storage import Opt, VtnStore
+from cariflex_openadr.storage.vtn import Opt, VtnStore
 
 TYPES = {
     "load_control": (SignalKind.LOAD_CONTROL, "value"),

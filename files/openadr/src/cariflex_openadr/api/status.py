@@ -8,7 +8,7 @@ from aiohttp import web
 
 from cariflex_openadr.agent import VenAgent
 from cariflex_openadr.runtime import Clock, iso, metrics_text, utc_now
-from cariflex_openadr.storage import EventRecord, Post
+from cariflex_openadr.storage.ven import EventRecord, Post
 
 POLLS_MISSED = 3
 LEAST_POLL_AGE = timedelta(seconds=30)

@@ -1,0 +1,1 @@
+"""What the services remember: one module a service."""
