@@ -13,7 +13,7 @@ from cariflex_openadr.domain.model import Event, SignalKind
 from cariflex_openadr.messages.events import Offer, event_response, from_wire
 from cariflex_openadr.poster import PostQueue
 from cariflex_openadr.runtime import Clock, utc_now
-from cariflex_openadr.settings import SensorRef
+from cariflex_openadr.settings.ven import SensorRef
 from cariflex_openadr.storage.ven import EventRecord, Post, VenStore
 
 LOGGER = logging.getLogger(__name__)

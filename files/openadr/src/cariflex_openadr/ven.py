@@ -13,7 +13,8 @@ from cariflex_openadr.clients.flexmeasures import FlexMeasuresPoster, SensorPost
 from cariflex_openadr.clients.vtn import VtnClient
 from cariflex_openadr.poster import PostQueue
 from cariflex_openadr.runtime import Clock, set_up_logging, start_site, until_stopped, utc_now
-from cariflex_openadr.settings import SettingsError, VenSettings, read_config, ven_settings
+from cariflex_openadr.settings import SettingsError, read_config
+from cariflex_openadr.settings.ven import VenSettings, ven_settings
 from cariflex_openadr.storage.ven import MemoryVenStore, VenStore
 
 LOGGER = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ from cariflex_openadr.api.operator import OperatorApi
 from cariflex_openadr.domain.program import next_midnight
 from cariflex_openadr.publisher import Publisher
 from cariflex_openadr.runtime import Clock, set_up_logging, start_site, until_stopped, utc_now
-from cariflex_openadr.settings import SettingsError, VtnSettings, read_config, vtn_settings
+from cariflex_openadr.settings import SettingsError, read_config
+from cariflex_openadr.settings.vtn import VtnSettings, vtn_settings
 from cariflex_openadr.storage.vtn import MemoryVtnStore, VtnStore
 
 LOGGER = logging.getLogger(__name__)

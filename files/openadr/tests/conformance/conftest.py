@@ -6,7 +6,8 @@ import pytest
 
 from cariflex_openadr.ven import Ven
 from cariflex_openadr.vtn import Vtn
-from support import FlexMeasuresDouble, ven_config, vtn_config
+from support.ven import FlexMeasuresDouble, ven_config
+from support.vtn import vtn_config
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from cariflex_openadr.clients.vtn import VtnClient
 from cariflex_openadr.domain.model import SignalKind
 from cariflex_openadr.messages.events import to_wire
 from cariflex_openadr.poster import PostQueue
-from cariflex_openadr.publisher import Publisher
 from cariflex_openadr.storage.ven import MemoryVenStore
-from cariflex_openadr.storage.vtn import MemoryVtnStore
-from support import SENSORS, VEN_ID, FlexMeasuresDouble, TurnableClock, vtn_config
+from support import VEN_ID, TurnableClock
+from support.offers import Offers
+from support.ven import SENSORS, FlexMeasuresDouble
 
 
 class RecordingClient(VtnClient):
@@ -33,21 +33,21 @@ class RecordingClient(VtnClient):
 
 @dataclass
 class Bench:
-    """A VEN's agent fed by hand from a publisher; both share a clock."""
+    """A VEN's agent fed by hand from offers; both share a clock."""
 
     clock: TurnableClock = field(default_factory=TurnableClock)
     client: RecordingClient = field(default_factory=RecordingClient)
 
     def __post_init__(self) -> None:
-        self.publisher = Publisher(vtn_config().program, MemoryVtnStore(), self.clock)
-        self.publisher.publish_program()
+        self.offers = Offers(self.clock)
+        self.offers.publish_program()
         self.store = MemoryVenStore()
         interval = timedelta(seconds=10)
         queue = PostQueue(FlexMeasuresDouble(), self.clock)
         self.agent = VenAgent(VEN_ID, self.client, self.store, queue, SENSORS, interval, self.clock)
 
     def wire(self) -> list[dict[str, Any]]:
-        return [to_wire(event, VEN_ID, self.clock()) for event in self.publisher.distribution(VEN_ID)]
+        return [to_wire(event, VEN_ID, self.clock()) for event in self.offers.distribution()]
 
     async def deliver(self, events: list[dict[str, Any]] | None = None, request_id: str = "req-7") -> None:
         events = self.wire() if events is None else events
@@ -67,7 +67,7 @@ PRICE, LOAD, RESPONSE = "price-2026-11-23", "load-control-2026-11-23", "demand-r
 async def test_answer__echoes_request_and_modification() -> None:
     """Rule: oadrCreatedEvent echoes the requestID and each event's modificationNumber."""
     bench = Bench()
-    bench.publisher.republish_price()
+    bench.offers.republish_price()
     await bench.deliver()
     assert bench.client.request_ids == ["req-7"]
     found = {item["event_id"]: item["modification_number"] for item in bench.client.answers}
@@ -164,11 +164,11 @@ async def test_missing_from_distribution__implied_cancellation() -> None:
 async def test_vtn_without_memory__same_id_created_anew__followed() -> None:
     """A restarted VTN counts modifications from 0 again; a later createdDateTime makes it a new event."""
     bench = Bench()
-    bench.publisher.republish_price()
+    bench.offers.republish_price()
     await bench.deliver()
     bench.clock.forward(minutes=5)
-    bench.publisher.store = MemoryVtnStore()
-    bench.publisher.publish_program()
+    bench.offers.events.clear()
+    bench.offers.publish_program()
     await bench.deliver()
     record = bench.store.latest(PRICE)
     assert record is not None
@@ -179,7 +179,7 @@ async def test_belief_time__creation_of_the_modification_in_whole_seconds() -> N
     """FlexMeasures keys beliefs by second: prior is the modification's createdDateTime."""
     bench = Bench()
     bench.clock.forward(milliseconds=250)
-    event = bench.publisher.dispatch(SignalKind.LOAD_CONTROL, 0.4, timedelta(minutes=5))
+    event = bench.offers.dispatch(SignalKind.LOAD_CONTROL, 0.4, timedelta(minutes=5))
     await bench.deliver()
     record = bench.store.latest(event.event_id)
     assert record is not None

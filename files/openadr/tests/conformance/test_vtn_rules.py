@@ -11,7 +11,8 @@ from cariflex_openadr.domain.rules import OverlapError, RuleError
 from cariflex_openadr.messages.events import from_wire, to_wire
 from cariflex_openadr.publisher import Publisher
 from cariflex_openadr.storage.vtn import MemoryVtnStore, Opt
-from support import NOON, VEN_ID, TurnableClock, vtn_config
+from support import NOON, VEN_ID, TurnableClock
+from support.vtn import vtn_config
 
 EI = "{http://docs.oasis-open.org/ns/energyinterop/201110}"
 XCAL = "{urn:ietf:params:xml:ns:icalendar-2.0}"

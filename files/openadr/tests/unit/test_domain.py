@@ -12,7 +12,8 @@ from cariflex_openadr.domain.model import Event, EventStatus, Interval, Signal, 
 from cariflex_openadr.domain.program import due_events, next_midnight
 from cariflex_openadr.domain.rules import RuleError, check_event, ordered, overlapping
 from cariflex_openadr.domain.units import per_kwh_to_per_mwh, per_mwh_to_per_kwh, to_sensor_unit
-from support import NOON, vtn_config
+from support import NOON
+from support.vtn import vtn_config
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

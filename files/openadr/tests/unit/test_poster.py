@@ -18,9 +18,11 @@ from cariflex_openadr.clients.flexmeasures import (
 from cariflex_openadr.domain.model import SensorValue
 from cariflex_openadr.poster import PostQueue
 from cariflex_openadr.runtime import start_site
-from cariflex_openadr.settings import FlexMeasuresSettings, Listen
+from cariflex_openadr.settings import Listen
+from cariflex_openadr.settings.ven import FlexMeasuresSettings
 from cariflex_openadr.storage.ven import Post
-from support import NOON, FlexMeasuresDouble, TurnableClock, eventually
+from support import NOON, TurnableClock, eventually
+from support.ven import FlexMeasuresDouble
 
 START = NOON.replace(second=0)
 

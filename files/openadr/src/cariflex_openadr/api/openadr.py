@@ -17,7 +17,7 @@ from cariflex_openadr.messages.events import to_wire
 from cariflex_openadr.messages.xml_guard import MAX_BYTES, UnsafeXmlError, check_xml
 from cariflex_openadr.publisher import Publisher, UnknownEventError
 from cariflex_openadr.runtime import Clock, utc_now
-from cariflex_openadr.settings import VenIdentity, VtnSettings
+from cariflex_openadr.settings.vtn import VenIdentity, VtnSettings
 from cariflex_openadr.storage.vtn import Opt, VtnStore
 
 LOGGER = logging.getLogger(__name__)

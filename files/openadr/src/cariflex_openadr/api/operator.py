@@ -12,7 +12,7 @@ from cariflex_openadr.domain.rules import OverlapError, RuleError
 from cariflex_openadr.messages.signals import SPECS
 from cariflex_openadr.publisher import Publisher, UnknownEventError
 from cariflex_openadr.runtime import Clock, iso, metrics_text, utc_now
-from cariflex_openadr.settings import VenIdentity
+from cariflex_openadr.settings.vtn import VenIdentity
 from cariflex_openadr.storage.vtn import Opt, VtnStore
 
 TYPES = {

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from flexmeasures_client import FlexMeasuresClient
 
-from cariflex_openadr.settings import FlexMeasuresSettings
+from cariflex_openadr.settings.ven import FlexMeasuresSettings
 from cariflex_openadr.storage.ven import Post
 
 _STATUS = re.compile(r"status code (\d{3})|\b(\d{3}), message=")

@@ -1,0 +1,94 @@
+"""Settings of the VEN."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from cariflex_openadr.domain.model import SignalKind
+from cariflex_openadr.domain.units import SENSOR_UNITS
+from cariflex_openadr.settings.reading import (
+    Listen,
+    SettingsError,
+    listen,
+    number,
+    obj,
+    read_object,
+    secret,
+    text,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SensorRef:
+    """A FlexMeasures sensor that takes one kind of signal."""
+
+    sensor_id: int
+    unit: str
+    resolution: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class FlexMeasuresSettings:
+    """Where values go: host without scheme, port, and the posting user."""
+
+    host: str
+    port: int
+    ssl: bool
+    email: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class VenSettings:
+    """Settings of the VEN."""
+
+    ven_name: str
+    ven_id: str
+    registration_id: str
+    vtn_url: str
+    poll_interval: timedelta
+    status: Listen
+    flexmeasures: FlexMeasuresSettings
+    sensors: dict[SignalKind, SensorRef]
+    log_level: str
+
+
+def ven_settings(raw: dict[str, Any]) -> VenSettings:
+    """Check and convert the VEN's configuration, and read the sensor map and the password it points to."""
+    flexmeasures = obj(raw, "flexmeasures")
+    return VenSettings(
+        ven_name=text(raw, "ven_name"),
+        ven_id=text(raw, "ven_id"),
+        registration_id=text(raw, "registration_id"),
+        vtn_url=text(raw, "vtn_url").rstrip("/"),
+        poll_interval=timedelta(seconds=number(raw, "poll_interval_s")),
+        status=listen(raw, "status"),
+        flexmeasures=FlexMeasuresSettings(
+            host=text(flexmeasures, "host"),
+            port=int(number(flexmeasures, "port")),
+            ssl=bool(flexmeasures.get("ssl", False)),
+            email=text(flexmeasures, "email"),
+            password=secret(text(flexmeasures, "password_file")),
+        ),
+        sensors=_sensors(Path(text(raw, "sensor_map_file")), obj(raw, "sensors")),
+        log_level=text(raw, "log_level"),
+    )
+
+
+def _sensors(path: Path, names: dict[str, Any]) -> dict[SignalKind, SensorRef]:
+    listed = read_object(path).get("sensors", [])
+    found: dict[SignalKind, SensorRef] = {}
+    for kind in SignalKind:
+        name = text(names, kind.value)
+        rows = [row for row in listed if row["name"] == name]
+        if len(rows) != 1:
+            raise SettingsError(f"{path}: {len(rows)} sensors named {name!r}; expected exactly one")
+        row = rows[0]
+        if row["unit"] != SENSOR_UNITS[kind]:
+            expected = SENSOR_UNITS[kind]
+            raise SettingsError(f"{path}: sensor {name!r} has unit {row['unit']!r}; expected {expected!r}")
+        if row["resolution_s"] <= 0 or row["resolution_s"] % 60:
+            raise SettingsError(f"{path}: {name!r} has resolution_s {row['resolution_s']}; expected minutes")
+        found[kind] = SensorRef(int(row["id"]), row["unit"], timedelta(seconds=row["resolution_s"]))
+    return found

@@ -1,0 +1,82 @@
+"""The VTN over HTTP: what it refuses, whom it serves."""
+
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+import aiohttp
+import pytest
+from openleadr import OpenADRClient
+from openleadr.messaging import create_message
+
+from cariflex_openadr.clients.vtn import VtnClient, VtnError
+from cariflex_openadr.domain.model import SignalKind
+from cariflex_openadr.vtn import Vtn
+from support import BOMB, VEN_ID, eventually
+from support.vtn import openadr_url, operator
+
+
+@pytest.mark.parametrize("service", ["EiEvent", "OadrPoll", "EiRegisterParty", "EiReport"])
+async def test_vtn__dtd_bomb__refused_and_still_serving(vtn: Vtn, service: str) -> None:
+    """An unauthenticated POST with a DTD must not reach the parser, which it would crash."""
+    headers = {"Content-Type": "application/xml"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        async with session.post(openadr_url(vtn, service), data=BOMB) as reply:
+            assert reply.status == 400
+        async with session.post(openadr_url(vtn, service), data=BytesIO(b"<a/>" + b" " * 3_000_000)) as reply:
+            assert reply.status in (400, 413)
+        async with session.post(openadr_url(vtn, service), json={}) as reply:
+            assert reply.status in (400, 415)
+    assert (await operator(vtn, "GET", "/healthz"))[0] == 200
+
+
+async def test_vtn__unknown_event_answered__452(vtn: Vtn) -> None:
+    """Rule 21: an eventID that was never offered is answered with 452, not with HTTP 500."""
+    head = {"response_code": 200, "response_description": "OK", "request_id": "r"}
+    item = {**head, "event_id": "nobody-knows", "modification_number": 0, "opt_type": "optIn"}
+    text = create_message("oadrCreatedEvent", ven_id=VEN_ID, response=head, event_responses=[item])
+    headers, url = {"Content-Type": "application/xml"}, openadr_url(vtn, "EiEvent")
+    async with aiohttp.ClientSession() as session, session.post(url, data=text, headers=headers) as reply:
+        assert reply.status == 200
+        assert ">452<" in await reply.text()
+
+
+async def test_vtn__unknown_ven__not_registered(vtn: Vtn) -> None:
+    """Only configured VENs are served."""
+    stranger = VtnClient(openadr_url(vtn, "").rstrip("/"), "stranger", "stranger", "x")
+    with pytest.raises(VtnError, match="refused"):
+        await stranger.register()
+    kind, _ = await stranger.poll()
+    assert kind == "oadrRequestReregistration"
+    await stranger.close()
+
+
+async def test_openleadr_ven__served_by_our_vtn(vtn: Vtn) -> None:
+    """A VEN that is not ours registers, receives all events once, and its answers are kept."""
+    seen: list[str] = []
+
+    async def take(event: dict[str, Any]) -> str:
+        seen.append(event["event_descriptor"]["event_id"])
+        return "optIn"
+
+    client = OpenADRClient(ven_name="cariflex-ven", vtn_url=openadr_url(vtn, "").rstrip("/"), ven_id=VEN_ID)
+    client.add_handler("on_event", take)
+    client.add_handler("on_update_event", take)
+    await client.run()
+    await eventually(lambda: not vtn.publisher.has_news(VEN_ID))
+    assert {name.rsplit("-20", 1)[0] for name in seen} == {"price", "load-control", "demand-response"}
+    vtn.publisher.republish_price()
+    await eventually(lambda: not vtn.publisher.has_news(VEN_ID))
+    await client.stop()
+
+
+async def test_vtn__active_simple_event__current_value_is_its_level(vtn: Vtn) -> None:
+    """Rule 14 on the wire: openleadr's preflight would send 0 for an active SIMPLE event."""
+    start = datetime.now(UTC).replace(second=0, microsecond=0)
+    event = vtn.publisher.dispatch(SignalKind.DEMAND_RESPONSE, 2, timedelta(minutes=5), start)
+    client = VtnClient(openadr_url(vtn, "").rstrip("/"), "cariflex-ven", VEN_ID, "reg-1")
+    _, payload = await client.request_events()
+    await client.close()
+    found = {item["event_descriptor"]["event_id"]: item for item in payload["events"]}[event.event_id]
+    assert found["event_descriptor"]["event_status"] == "active"
+    assert found["event_signals"][0]["current_value"] == 2
