@@ -160,3 +160,21 @@ def test_values_to_post__moved__old_slots_freed_and_gap_makes_two_runs() -> None
 def test_values_to_post__price_cancelled__nothing_to_return_to() -> None:
     price = replace(due_events(PROGRAM, NOON)[0], cancelled=True)
     assert values_to_post(price, SignalKind.PRICE, HOUR, previous=None, others=[], now=NOON) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "signal_type", "percent"),
+    [
+        (0.4, "", 40),
+        (0.0, "", 0),
+        (-40, "x-loadControlPercentOffset", 60),
+        (10, "x-loadControlPercentOffset", 110),
+    ],
+)
+def test_expand__load_control__percent_that_stays_allowed(
+    value: float, signal_type: str, percent: float
+) -> None:
+    """Capacity c is 100 c %, percent offset x is 100 + x %."""
+    start = NOON.replace(second=0)
+    signal = Signal(SignalKind.LOAD_CONTROL, (Interval(start, MINUTE, value),), signal_type)
+    assert expand(signal, MINUTE) == {start: percent}

@@ -126,7 +126,7 @@ class OperatorApi:
                 {
                     "kind": signal.kind.value,
                     "name": SPECS[signal.kind].names[0],
-                    "type": SPECS[signal.kind].signal_type,
+                    "type": signal.type_name,
                     "unit": PAYLOAD_UNITS[signal.kind],
                     "intervals": [
                         {

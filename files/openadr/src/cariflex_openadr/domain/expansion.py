@@ -40,7 +40,10 @@ def expand(signal: Signal, resolution: timedelta) -> dict[datetime, float]:
             overlap = min(slot + resolution, interval.end) - max(slot, interval.start)
             shares.setdefault(slot, []).append((overlap.total_seconds(), interval.value))
             slot += resolution
-    return {slot: to_sensor_unit(signal.kind, _combine(signal.kind, parts)) for slot, parts in shares.items()}
+    return {
+        slot: to_sensor_unit(signal.kind, _combine(signal.kind, parts), signal.signal_type)
+        for slot, parts in shares.items()
+    }
 
 
 def _combine(kind: SignalKind, parts: list[tuple[float, float]]) -> float:

@@ -13,6 +13,16 @@ class SignalKind(StrEnum):
     DEMAND_RESPONSE = "demand_response"
 
 
+LOAD_CAPACITY = "x-loadControlCapacity"
+LOAD_PERCENT_OFFSET = "x-loadControlPercentOffset"
+# signalType of each kind; the first is the one that holds where none is named.
+SIGNAL_TYPES: dict[SignalKind, tuple[str, ...]] = {
+    SignalKind.PRICE: ("price",),
+    SignalKind.LOAD_CONTROL: (LOAD_CAPACITY, LOAD_PERCENT_OFFSET),
+    SignalKind.DEMAND_RESPONSE: ("level",),
+}
+
+
 class EventStatus(StrEnum):
     """eventStatus of OpenADR 2.0b; 'near' is left out because we announce no ramp-up period."""
 
@@ -24,7 +34,9 @@ class EventStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A time slice with its payload: EUR/MWh (price), 0..1 (load control) or 0..3 (demand response)."""
+    """A time slice with its payload: EUR/MWh (price), 0..3 (demand response); for load control 0..1 (share of
+    the capacity) or, with type x-loadControlPercentOffset, -100..100 (percent by which the limit is moved).
+    """
 
     start: datetime
     duration: timedelta
@@ -38,15 +50,24 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Contiguous intervals of one kind."""
+    """Contiguous intervals of one kind; an empty ``signal_type`` stands for the kind's first."""
 
     kind: SignalKind
     intervals: tuple[Interval, ...]
+    signal_type: str = ""
+
+    @property
+    def type_name(self) -> str:
+        """signalType on the wire."""
+        return self.signal_type or SIGNAL_TYPES[self.kind][0]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One modification of an event. ``created_at`` belongs to the modification, not to the first version."""
+    """One modification of an event. ``created_at`` belongs to the modification, not to the first version.
+
+    ``ven_ids`` are the VENs it is offered to, ``resource_ids`` the resources behind them; empty means all.
+    """
 
     event_id: str
     modification: int
@@ -56,6 +77,8 @@ class Event:
     priority: int = 0
     cancelled: bool = False
     test: bool = False
+    ven_ids: tuple[str, ...] = ()
+    resource_ids: tuple[str, ...] = ()
 
     @property
     def start(self) -> datetime:

@@ -4,7 +4,15 @@ import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from cariflex_openadr.domain.model import Event, EventStatus, Interval, Signal, SignalKind
+from cariflex_openadr.domain.model import (
+    LOAD_PERCENT_OFFSET,
+    SIGNAL_TYPES,
+    Event,
+    EventStatus,
+    Interval,
+    Signal,
+    SignalKind,
+)
 from cariflex_openadr.domain.units import SIMPLE_LEVELS
 
 MAX_EVENT = timedelta(days=7)
@@ -19,10 +27,14 @@ class OverlapError(RuleError):
     """Two events of one market context share time."""
 
 
-def check_value(kind: SignalKind, value: float) -> None:
-    """Raise RuleError unless ``value`` is a payload of ``kind``."""
+def check_value(kind: SignalKind, value: float, signal_type: str = "") -> None:
+    """Raise RuleError unless ``value`` is a payload of ``kind``, sent with ``signal_type``."""
     if not math.isfinite(value):
         raise RuleError(f"{kind} value: {value}; expected a finite number")
+    if signal_type == LOAD_PERCENT_OFFSET:
+        if not -100 <= value <= 100:
+            raise RuleError(f"load_control percent offset: {value}; expected -100 to 100")
+        return
     if kind is SignalKind.LOAD_CONTROL and not 0 <= value <= 1:
         raise RuleError(f"load_control value: {value}; expected 0 to 1 (share of the capacity)")
     if kind is SignalKind.DEMAND_RESPONSE and value not in range(SIMPLE_LEVELS + 1):
@@ -42,9 +54,12 @@ def check_event(event: Event) -> None:
 
 
 def _check_signal(event_id: str, signal: Signal) -> None:
+    if signal.type_name not in SIGNAL_TYPES[signal.kind]:
+        expected = ", ".join(SIGNAL_TYPES[signal.kind])
+        raise RuleError(f"event {event_id}: {signal.kind} has type {signal.type_name}; expected {expected}")
     previous: Interval | None = None
     for interval in signal.intervals:
-        check_value(signal.kind, interval.value)
+        check_value(signal.kind, interval.value, signal.signal_type)
         if interval.duration <= timedelta(0) or interval.duration % MINUTE:
             raise RuleError(
                 f"event {event_id}: duration {interval.duration.total_seconds():g} s; "

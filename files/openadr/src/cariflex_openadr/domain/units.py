@@ -3,7 +3,7 @@
 Rounding hides binary noise such as 120.49999999999999.
 """
 
-from cariflex_openadr.domain.model import SignalKind
+from cariflex_openadr.domain.model import LOAD_PERCENT_OFFSET, SignalKind
 
 SIMPLE_LEVELS = 3
 
@@ -30,8 +30,10 @@ def per_kwh_to_per_mwh(price: float) -> float:
     return round(price * 1000, 6)
 
 
-def to_sensor_unit(kind: SignalKind, value: float) -> float:
-    """An interval's payload in its sensor's unit: capacity c is 100 c %, SIMPLE n is n/3."""
+def to_sensor_unit(kind: SignalKind, value: float, signal_type: str = "") -> float:
+    """A payload in its sensor's unit: capacity c is 100 c %, offset x is 100 + x %, SIMPLE n is n/3."""
+    if signal_type == LOAD_PERCENT_OFFSET:
+        return round(100 + value, 6)
     if kind is SignalKind.LOAD_CONTROL:
         return round(100 * value, 6)
     if kind is SignalKind.DEMAND_RESPONSE:

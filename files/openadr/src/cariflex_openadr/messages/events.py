@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from xml.sax.saxutils import escape
 
-from cariflex_openadr.domain.model import Event, EventStatus, Interval, Signal, SignalKind
+from cariflex_openadr.domain.model import SIGNAL_TYPES, Event, EventStatus, Interval, Signal, SignalKind
 from cariflex_openadr.domain.rules import MAX_EVENT, RuleError, check_value
 from cariflex_openadr.domain.units import per_kwh_to_per_mwh, per_mwh_to_per_kwh
 from cariflex_openadr.messages.signals import SPECS, kind_of
@@ -47,7 +47,7 @@ def to_wire(event: Event, ven_id: str, now: datetime) -> dict[str, Any]:
         {
             "signal_id": f"{event.event_id}-{signal.kind}",
             "signal_name": SPECS[signal.kind].names[0],
-            "signal_type": SPECS[signal.kind].signal_type,
+            "signal_type": signal.type_name,
             "intervals": [
                 {"duration": interval.duration, "signal_payload": _payload(signal.kind, interval.value)}
                 for interval in signal.intervals
@@ -70,7 +70,7 @@ def to_wire(event: Event, ven_id: str, now: datetime) -> dict[str, Any]:
         },
         "active_period": {"dtstart": event.start, "duration": event.end - event.start},
         "event_signals": signals,
-        "targets": [{"ven_id": ven_id}],
+        "targets": [{"ven_id": ven_id}, *({"resource_id": item} for item in event.resource_ids)],
         "response_required": "always",
     }
 
@@ -142,6 +142,9 @@ def _read_event(
         cancelled=descriptor["event_status"] == EventStatus.CANCELLED,
         # Any testEvent but "false" marks a test (rule 6).
         test=descriptor.get("test_event") not in (None, False),
+        resource_ids=tuple(
+            str(item["resource_id"]) for item in raw.get("targets") or [] if "resource_id" in item
+        ),
     )
 
 
@@ -151,8 +154,10 @@ def _read_signal(event_id: str, raw: Mapping[str, Any], start: datetime) -> Sign
     if kind is None:
         raise UnusableEventError(SIGNAL_NOT_SUPPORTED, f"event {event_id}: signal {name} is not supported")
     spec = SPECS[kind]
-    if raw["signal_type"] != spec.signal_type:
-        reason = f"event {event_id}: {name} has type {raw['signal_type']}; expected {spec.signal_type}"
+    signal_type = str(raw["signal_type"])
+    if signal_type not in SIGNAL_TYPES[kind]:
+        expected = " or ".join(SIGNAL_TYPES[kind])
+        reason = f"event {event_id}: {name} has type {signal_type}; expected {expected}"
         raise UnusableEventError(SIGNAL_NOT_SUPPORTED, reason)
     measurement = raw.get("measurement") or {}
     if spec.unit and (measurement.get("name"), measurement.get("unit")) != (spec.measurement, spec.unit):
@@ -166,7 +171,7 @@ def _read_signal(event_id: str, raw: Mapping[str, Any], start: datetime) -> Sign
             # Rule 47 lets duration 0 mean "until further notice"; a sensor series needs an end.
             raise UnusableEventError(BAD_DATA, f"event {event_id}: open-ended interval; expected a duration")
         try:
-            check_value(kind, value)
+            check_value(kind, value, signal_type)
         except RuleError as error:
             raise UnusableEventError(BAD_DATA, f"event {event_id}: {error}") from error
         value = per_kwh_to_per_mwh(value) if kind is SignalKind.PRICE else value
@@ -174,7 +179,8 @@ def _read_signal(event_id: str, raw: Mapping[str, Any], start: datetime) -> Sign
         start += duration
     if intervals[-1].end - intervals[0].start > MAX_EVENT:
         raise UnusableEventError(BAD_DATA, f"event {event_id}: longer than {MAX_EVENT}")
-    return Signal(kind, tuple(intervals))
+    # The kind's own type is left empty, so that an event is the same however it came.
+    return Signal(kind, tuple(intervals), "" if signal_type == SIGNAL_TYPES[kind][0] else signal_type)
 
 
 def event_response(offer: Offer, request_id: str, opt: str) -> dict[str, Any]:

@@ -14,18 +14,20 @@ EUR = "EUR"
 
 @dataclass(frozen=True, slots=True)
 class SignalSpec:
-    """How a kind of signal looks on the wire: names accepted (the first is sent), type, measurement."""
+    """How a kind of signal looks on the wire: names accepted (the first is sent), measurement.
+
+    Its types stand in ``domain.model.SIGNAL_TYPES``.
+    """
 
     names: tuple[str, ...]
-    signal_type: str
     measurement: str | None = None
     unit: str | None = None
 
 
 SPECS: dict[SignalKind, SignalSpec] = {
-    SignalKind.PRICE: SignalSpec(("ENERGY_PRICE", "ELECTRICITY_PRICE"), "price", CURRENCY_PER_KWH, EUR),
-    SignalKind.LOAD_CONTROL: SignalSpec(("LOAD_CONTROL",), "x-loadControlCapacity"),
-    SignalKind.DEMAND_RESPONSE: SignalSpec(("SIMPLE",), "level"),
+    SignalKind.PRICE: SignalSpec(("ENERGY_PRICE", "ELECTRICITY_PRICE"), CURRENCY_PER_KWH, EUR),
+    SignalKind.LOAD_CONTROL: SignalSpec(("LOAD_CONTROL",)),
+    SignalKind.DEMAND_RESPONSE: SignalSpec(("SIMPLE",)),
 }
 
 
