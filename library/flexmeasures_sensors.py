@@ -5,12 +5,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: flexmeasures_sensors
-short_description: Make FlexMeasures' sensors match an inventory table, with fixed ids
+short_description: Make FlexMeasures' assets and sensors match an inventory table, with fixed ids
 description:
-  - Reads the asset types, assets, sensors, data sources and sequences in one query, plans, and applies the
-    plan in one transaction. FlexMeasures' API and CLI cannot set a sensor's id, therefore SQL.
-  - Refuses, with all conflicts in one message, to change the unit or resolution of a sensor that holds data,
-    and to take over ids or names of other sensors. Never deletes anything.
+  - Reads accounts, asset types, assets, sensors, data sources and sequences in one query, plans, and applies
+    the plan in one transaction with one statement a kind. FlexMeasures' API and CLI cannot set an id,
+    therefore SQL.
+  - Knows what it made by an attribute; renames and moves that, and leaves all else alone. Refuses, with all
+    conflicts in one message, to take ids or names of others, and to reread stored data in another meaning.
 author: [Cariflex EMS]
 requirements: [psycopg2]
 options:
@@ -19,13 +20,31 @@ options:
     type: str
     choices: [present, rendered]
     default: present
-  account: {description: Account that owns the assets; must exist., type: str, default: Cariflex}
+  account: {description: Account of assets that name none; must exist., type: str, default: Cariflex}
+  accounts: {description: Accounts to make when missing., type: list, elements: str, default: []}
   timezone: {description: Time zone of the sensors., type: str, required: true}
   types:
-    description: Dictionary from a group's O(groups[].type) to C(asset_type) and C(description).
+    description: Dictionary from a row's C(type) to C(asset_type) and C(description).
     type: dict
     required: true
-  groups:
+  assets:
+    description: Rows of the asset table.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      first_id: {description: Id of the first asset., type: int, required: true}
+      count: {description: "How many; more than one needs C({nn}) in the name.", type: int, default: 1}
+      first_number: {description: Number of the first., type: int, default: 1}
+      name: {description: "Name; C({nn}) in any text becomes 01, 02, ...", type: str, required: true}
+      type: {description: Key of O(types)., type: str, required: true}
+      parent: {description: Name of the asset above; it lends its flex-context., type: str}
+      account: {description: Account that owns it; default O(account)., type: str}
+      flex_context:
+        description: Prices and limits of the site, with C({sensor: name or id}); left alone when not given.
+        type: dict
+      flex_model: {description: Limits of the device; left alone when not given., type: dict}
+  sensors:
     description: Rows of the sensor table.
     type: list
     elements: dict
@@ -33,6 +52,7 @@ options:
     suboptions:
       first_id: {description: Id of the first sensor., type: int, required: true}
       count: {description: "How many; more than one needs C({nn}) in the name.", type: int, default: 1}
+      first_number: {description: Number of the first., type: int, default: 1}
       name: {description: "Sensor name; C({nn}) becomes 01, 02, ...", type: str, required: true}
       asset: {description: "Asset name; C({nn}) as in the name.", type: str, required: true}
       type: {description: Key of O(types)., type: str, required: true}
@@ -40,15 +60,31 @@ options:
       resolution: {description: "PT0M (instantaneous), PT5M, PT1H, ...", type: str, required: true}
       sign: {description: What a positive power means., type: str, default: none}
       source: {description: Who posts to it., type: str, required: true}
+  retired_sensors:
+    description: Ids of the table that are no more; deleted unless they hold data.
+    type: list
+    elements: int
+    default: []
+  retired_assets:
+    description: Ids of the table that are no more; deleted unless they hold sensors or assets.
+    type: list
+    elements: int
+    default: []
+  delete_data: {description: Delete retired sensors with their data., type: bool, default: false}
   data_sources:
-    description: Posting users (C(email)) whose data source shall be called C(name).
+    description: Data sources that shall exist, of a posting user (C(email)) or of their own.
     type: list
     elements: dict
     default: []
     suboptions:
       name: {description: Name of the data source., type: str, required: true}
-      email: {description: Email of the user; must exist., type: str, required: true}
-  allow_data_change: {description: Change units or resolutions under stored data., type: bool, default: false}
+      email: {description: Email of the user; must exist., type: str}
+      type: {description: Type of one without a user., type: str, default: script}
+  last_reserved_id: {description: Ids up to this one are the table's., type: int, default: 1999}
+  allow_data_change:
+    description: Change units, resolutions or names under stored data.
+    type: bool
+    default: false
   login_host: {description: Address of PostgreSQL., type: str}
   login_port: {description: Port of PostgreSQL., type: int, default: 5432}
   login_user: {description: Owner of the tables., type: str, default: flexmeasures}
@@ -57,8 +93,10 @@ options:
 """
 
 RETURN = r"""
-sensor_map: {description: The contract for the services., type: dict, returned: always}
+sensor_map: {description: The contract for the services., type: dict, returned: state is rendered}
 actions: {description: "What changes: action, kind, name.", type: list, returned: state is present}
+retained_sensors: {description: Retired ids that hold data., type: list, returned: state is present}
+retained_assets: {description: Retired ids that hold something., type: list, returned: state is present}
 """
 
 import traceback
@@ -67,8 +105,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.cariflex.change import actions, before_after
 from ansible.module_utils.cariflex.errors import CariflexError
-from ansible.module_utils.cariflex.flexmeasures.model import DataSource, Wanted, expand
+from ansible.module_utils.cariflex.flexmeasures.model import Wanted
 from ansible.module_utils.cariflex.flexmeasures.planner import plan
+from ansible.module_utils.cariflex.flexmeasures.table import expand
 
 try:
     from ansible.module_utils.cariflex.flexmeasures.applier import apply
@@ -78,27 +117,46 @@ except ImportError:
 else:
     PSYCOPG2_ERROR = None
 
-GROUP_OPTIONS = {
+ROW = {
     "first_id": {"type": "int", "required": True},
     "count": {"type": "int", "default": 1},
-    "sign": {"type": "str", "default": "none"},
-    **{
-        key: {"type": "str", "required": True}
-        for key in ("name", "asset", "type", "unit", "resolution", "source")
-    },
+    "first_number": {"type": "int", "default": 1},
+    "name": {"type": "str", "required": True},
+    "type": {"type": "str", "required": True},
 }
-ARGUMENTS = {
-    "state": {"type": "str", "choices": ["present", "rendered"], "default": "present"},
+SENSOR = {
+    **ROW,
+    "sign": {"type": "str", "default": "none"},
+    **{key: {"type": "str", "required": True} for key in ("asset", "unit", "resolution", "source")},
+}
+ASSET = {
+    **ROW,
+    "parent": {"type": "str"},
+    "account": {"type": "str"},
+    "flex_context": {"type": "dict"},
+    "flex_model": {"type": "dict"},
+}
+SOURCE = {
+    "name": {"type": "str", "required": True},
+    "email": {"type": "str"},
+    "type": {"type": "str", "default": "script"},
+}
+TABLE = {
     "account": {"type": "str", "default": "Cariflex"},
+    "accounts": {"type": "list", "elements": "str", "default": []},
     "timezone": {"type": "str", "required": True},
     "types": {"type": "dict", "required": True},
-    "groups": {"type": "list", "elements": "dict", "required": True, "options": GROUP_OPTIONS},
-    "data_sources": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {"name": {"type": "str", "required": True}, "email": {"type": "str", "required": True}},
-    },
+    "assets": {"type": "list", "elements": "dict", "required": True, "options": ASSET},
+    "sensors": {"type": "list", "elements": "dict", "required": True, "options": SENSOR},
+    "retired_sensors": {"type": "list", "elements": "int", "default": []},
+    "retired_assets": {"type": "list", "elements": "int", "default": []},
+    "data_sources": {"type": "list", "elements": "dict", "default": [], "options": SOURCE},
+    "last_reserved_id": {"type": "int", "default": 1999},
+}
+ARGUMENTS = {
+    **TABLE,
+    "state": {"type": "str", "choices": ["present", "rendered"], "default": "present"},
+    "delete_data": {"type": "bool", "default": False},
     "allow_data_change": {"type": "bool", "default": False},
     "login_host": {"type": "str"},
     "login_port": {"type": "int", "default": 5432},
@@ -108,23 +166,27 @@ ARGUMENTS = {
 }
 
 
-def wanted_state(params: dict[str, Any]) -> Wanted:
-    """Build the wanted state of the module's parameters; ConflictError lists the table's mistakes."""
-    sensors, asset_types = expand(params["groups"], params["types"])
-    data_sources = tuple(DataSource(**source) for source in params["data_sources"])
-    return Wanted(params["account"], params["timezone"], sensors, asset_types, data_sources)
-
-
 def ensure_present(params: dict[str, Any], wanted: Wanted, *, check_mode: bool) -> dict[str, Any]:
     """Read, plan, and apply unless in check mode; returns the module's result."""
     login = {key: params[f"login_{key}"] for key in ("host", "port", "user", "password")}
     with transaction(**login, database=params["login_db"]) as client:
         if not check_mode:
             client.lock()
-        changes = plan(wanted, client.read(wanted.account), allow_data_change=params["allow_data_change"])
+        planned = plan(
+            wanted,
+            client.read(),
+            allow_data_change=params["allow_data_change"],
+            delete_data=params["delete_data"],
+        )
         if not check_mode:
-            apply(client, changes, account=wanted.account)
-    return {"changed": bool(changes), "diff": before_after(changes), "actions": actions(changes)}
+            apply(client, planned.changes)
+    return {
+        "changed": bool(planned.changes),
+        "diff": before_after(planned.changes),
+        "actions": actions(planned.changes),
+        "retained_sensors": list(planned.retained_sensors),
+        "retained_assets": list(planned.retained_assets),
+    }
 
 
 def main() -> None:
@@ -137,13 +199,14 @@ def main() -> None:
     if PSYCOPG2_ERROR and module.params["state"] == "present":
         module.fail_json(msg=missing_required_lib("psycopg2"), exception=PSYCOPG2_ERROR)
     try:
-        wanted = wanted_state(module.params)
-        result = {"changed": False}
+        wanted = expand(**{key: module.params[key] for key in TABLE})
         if module.params["state"] == "present":
             result = ensure_present(module.params, wanted, check_mode=module.check_mode)
+        else:
+            result = {"changed": False, "sensor_map": wanted.sensor_map()}
     except CariflexError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(sensor_map=wanted.sensor_map(), **result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -11,23 +11,30 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Change:
-    """An object before and after. ``current`` is None for a new object; values are plain JSON."""
+    """An object before and after, in plain JSON.
+
+    ``current`` is None for a new object, ``desired`` for one that is to go.
+    """
 
     kind: str
     name: str
     current: Values | None
-    desired: Values
+    desired: Values | None
 
     @property
     def action(self) -> str:
-        """``create`` or ``update``."""
+        """``create``, ``update`` or ``delete``."""
+        if self.desired is None:
+            return "delete"
         return "create" if self.current is None else "update"
 
     def differing(self) -> dict[str, Any]:
         """Return the desired values that are not there yet."""
         current = self.current or {}
         return {
-            key: value for key, value in self.desired.items() if key not in current or current[key] != value
+            key: value
+            for key, value in (self.desired or {}).items()
+            if key not in current or current[key] != value
         }
 
 
@@ -37,6 +44,9 @@ def before_after(changes: Sequence[Change]) -> dict[str, dict[str, Any]]:
     after: dict[str, Any] = {}
     for change in changes:
         key = f"{change.kind} {change.name}"
+        if change.desired is None:
+            before[key] = dict(change.current or {})
+            continue
         differing = change.differing()
         after[key] = differing
         if change.current is not None:

@@ -19,6 +19,7 @@ import yaml
 pytestmark = pytest.mark.container
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "of this test's own cluster"
+MARK = {"managed-by": "cariflex-sensor-map"}
 SENSORS = "SELECT id, name, unit, event_resolution::text, attributes FROM sensor ORDER BY id"
 
 
@@ -86,7 +87,8 @@ class Database:
         self.arguments = {
             "timezone": "America/Martinique",
             "types": table["cariflex_sensor_types"],
-            "groups": table["cariflex_sensor_groups"],
+            "assets": table["cariflex_asset_groups"],
+            "sensors": table["cariflex_sensor_groups"],
             "data_sources": [{"name": "OpenADR VTN", "email": "openadr@cariflex.internal"}],
             "login_host": "127.0.0.1",
             "login_port": port,
@@ -129,9 +131,9 @@ class Database:
         assert PASSWORD not in answer.stdout
         return result
 
-    def groups(self, first_id: int, **changes: Any) -> list[dict[str, Any]]:
-        """The table with one group changed."""
-        groups = copy.deepcopy(self.arguments["groups"])
+    def rows(self, kind: str, first_id: int, **changes: Any) -> list[dict[str, Any]]:
+        """The table of ``kind`` with one group changed."""
+        groups = copy.deepcopy(self.arguments[kind])
         next(group for group in groups if group["first_id"] == first_id).update(changes)
         return groups
 
@@ -168,10 +170,27 @@ def test__create_repeat_check_and_diff(database: Database):
     assert created["diff"] == checked["diff"]
     rows = {row[0]: row[1:] for row in database.sql(SENSORS)}
     assert len(rows) == 77
-    assert rows[41] == ("pv_01_power", "kW", "00:05:00", {"consumption_is_positive": False})
-    assert rows[51] == ("bat_01_power", "kWh", "00:00:00", {})
-    assert rows[81] == ("irradiance", "W/m²", "01:00:00", {})
-    assert rows[1040] == ("ev_10_schedule", "kW", "00:15:00", {"consumption_is_positive": True})
+    assert rows[41] == ("pv_01_power", "kW", "00:05:00", {**MARK, "consumption_is_positive": False})
+    assert rows[51] == ("bat_01_power", "kWh", "00:00:00", MARK)
+    assert rows[81] == ("irradiance", "W/m²", "01:00:00", MARK)
+    assert rows[1040] == ("ev_10_schedule", "kW", "00:15:00", {**MARK, "consumption_is_positive": True})
+    assert database.sql(
+        "SELECT name, parent_asset_id, flex_context FROM generic_asset WHERE id IN (1, 51) ORDER BY id"
+    ) == [
+        (
+            "Cariflex",
+            None,
+            {
+                "site-power-capacity": "500 kW",
+                "consumption-price": {"sensor": 84},
+                "production-price": {"sensor": 85},
+            },
+        ),
+        ("Bat_01", 1, {}),
+    ]
+    (flex_model,) = database.sql("SELECT flex_model FROM generic_asset WHERE id = 51")[0]
+    assert flex_model["consumption"] == {"sensor": 1021}
+    assert flex_model["soc-max"] == "200 kWh"
     horizons = database.sql(
         "SELECT DISTINCT knowledge_horizon_fnc, knowledge_horizon_par::text::jsonb FROM sensor"
     )
@@ -198,13 +217,13 @@ def test__update__changes_and_shows_only_what_differs(database: Database):
         """UPDATE sensor SET attributes = '{"theirs": 1, "consumption_is_positive": true}' WHERE id = 41"""
     )
     database.sql("UPDATE sensor SET timezone = 'Asia/Seoul' WHERE id = 84")
-    changed = database.run(groups=database.groups(85, unit="EUR/kWh"))
+    changed = database.run(sensors=database.rows("sensors", 85, unit="EUR/kWh"))
     assert [action["name"] for action in changed["actions"]] == ["41", "84", "85"]
     assert changed["diff"]["before"]["sensor 84"] == {"timezone": "Asia/Seoul"}
     assert changed["diff"]["after"]["sensor 85"] == {"unit": "EUR/kWh"}
-    expected = [({"theirs": 1, "consumption_is_positive": False},)]
+    expected = [({**MARK, "theirs": 1, "consumption_is_positive": False},)]
     assert database.sql("SELECT attributes FROM sensor WHERE id = 41") == expected
-    assert not database.run(groups=database.groups(85, unit="EUR/kWh"))["changed"]
+    assert not database.run(sensors=database.rows("sensors", 85, unit="EUR/kWh"))["changed"]
 
 
 def test__data__refuses_other_units_and_resolutions_unless_told(database: Database):
@@ -213,8 +232,8 @@ def test__data__refuses_other_units_and_resolutions_unless_told(database: Databa
         "INSERT INTO timed_belief SELECT now(), '0', 0.5, 1, s.id, 1 FROM sensor s WHERE id IN (84, 86)"
     )
     settled = database.everything()
-    groups = database.groups(84, unit="EUR/kWh", resolution="PT15M")
-    refused = database.run(groups=groups)
+    rows = database.rows("sensors", 84, unit="EUR/kWh", resolution="PT15M")
+    refused = database.run(sensors=rows)
     assert refused["failed"]
     for text in (
         "sensor 84 consumption_price",
@@ -224,25 +243,26 @@ def test__data__refuses_other_units_and_resolutions_unless_told(database: Databa
     ):
         assert text in refused["msg"]
     assert database.everything() == settled
-    assert database.run(groups=groups, allow_data_change=True)["changed"]
+    assert database.run(sensors=rows, allow_data_change=True)["changed"]
     assert database.sql("SELECT unit FROM sensor WHERE id = 84") == [("EUR/kWh",)]
 
 
 def test__collisions__are_all_listed(database: Database):
     database.sql(
-        "INSERT INTO generic_asset (name, generic_asset_type_id, account_id, attributes)"
-        " VALUES ('theirs', 1, 1, '{}'), ('market', 1, 2, '{}')"
+        "INSERT INTO generic_asset (id, name, generic_asset_type_id, account_id, attributes)"
+        " VALUES (2001, 'theirs', 1, 1, '{}'), (2002, 'market', 1, 2, '{}'), (51, 'theirs too', 1, 1, '{}')"
     )
     database.sql(
         "INSERT INTO sensor SELECT v.id, v.name, 'kW', 'UTC', '0', 'ex_post', '{}', v.asset, '{}'"
-        " FROM (VALUES (41, 'x', 1), (2001, 'consumption_price', 2)) AS v(id, name, asset)"
+        " FROM (VALUES (41, 'x', 2001), (2001, 'consumption_price', 2002)) AS v(id, name, asset)"
     )
     settled = database.everything()
     refused = database.run(data_sources=[{"name": "Nobody", "email": "nobody@cariflex.internal"}])
     for text in (
         "sensor id 41",
-        'x of asset 1 "theirs" (account Other)',
-        "sensor 2001",
+        "x of asset 2001 theirs (account Other)",
+        "asset id 51: is 'theirs too (account Other)'",
+        "asset name market: is 'asset 2002'",
         "nobody@cariflex.internal",
     ):
         assert text in refused["msg"]

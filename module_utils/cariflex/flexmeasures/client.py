@@ -20,31 +20,32 @@ LOCK_TIMEOUT = "30s"
 # One statement, so that the plan rests on one snapshot and costs one round trip.
 STATE = """
 SELECT jsonb_build_object(
-  'account_exists', EXISTS (SELECT FROM account WHERE name = %(account)s),
+  'accounts', (SELECT coalesce(jsonb_agg(name), '[]') FROM account WHERE name IS NOT NULL),
   'asset_types', (SELECT coalesce(jsonb_object_agg(name, description), '{}') FROM generic_asset_type
                   WHERE name IS NOT NULL),
-  'assets', (SELECT coalesce(jsonb_object_agg(a.name, t.name), '{}')
+  'assets', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+               'id', a.id, 'name', coalesce(a.name, ''), 'type', coalesce(t.name, ''), 'account', c.name,
+               'parent_id', a.parent_asset_id, 'attributes', a.attributes,
+               'flex_context', a.flex_context, 'flex_model', a.flex_model)), '[]')
              FROM generic_asset a JOIN generic_asset_type t ON t.id = a.generic_asset_type_id
-             JOIN account c ON c.id = a.account_id
-             WHERE c.name = %(account)s AND a.parent_asset_id IS NULL AND a.name IS NOT NULL),
+             LEFT JOIN account c ON c.id = a.account_id),
   'sensors', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'id', s.id, 'name', s.name, 'unit', s.unit, 'timezone', s.timezone,
-                'asset', CASE WHEN c.name = %(account)s AND a.parent_asset_id IS NULL THEN a.name
-                         ELSE format('asset %%s "%%s" (account %%s)', a.id, a.name, coalesce(c.name, 'none'))
-                         END,
-                'resolution_s', extract(epoch FROM s.event_resolution)::int,
+                'asset_id', s.generic_asset_id, 'resolution_s', extract(epoch FROM s.event_resolution)::int,
                 'knowledge_horizon', jsonb_build_object('fnc', s.knowledge_horizon_fnc,
                                                         'par', s.knowledge_horizon_par::jsonb),
                 'attributes', s.attributes,
                 'has_data', EXISTS (SELECT FROM timed_belief b WHERE b.sensor_id = s.id))), '[]')
-              FROM sensor s JOIN generic_asset a ON a.id = s.generic_asset_id
-              LEFT JOIN account c ON c.id = a.account_id),
+              FROM sensor s),
   'users', (SELECT coalesce(jsonb_object_agg(u.email, d.name), '{}')
             FROM fm_user u LEFT JOIN data_source d ON d.user_id = u.id),
+  'other_sources', (SELECT coalesce(jsonb_agg(jsonb_build_array(name, type)), '[]') FROM data_source
+                    WHERE user_id IS NULL AND type IS NOT NULL),
   'sequences', (SELECT jsonb_object_agg(q.sequencename, jsonb_build_object(
                   'last', coalesce(q.last_value, 0), 'max_id', m.max_id))
                 FROM pg_sequences q JOIN (
                   SELECT 'sensor_id_seq' AS name, coalesce(max(id), 0) AS max_id FROM sensor
+                  UNION ALL SELECT 'account_id_seq', coalesce(max(id), 0) FROM account
                   UNION ALL SELECT 'generic_asset_id_seq', coalesce(max(id), 0) FROM generic_asset
                   UNION ALL SELECT 'generic_asset_type_id_seq', coalesce(max(id), 0) FROM generic_asset_type
                   UNION ALL SELECT 'data_source_id_seq', coalesce(max(id), 0) FROM data_source
@@ -52,7 +53,9 @@ SELECT jsonb_build_object(
 """
 
 # Two runs at once must not plan on the same state. Posting data only reads sensor and goes on meanwhile.
-LOCK = "LOCK TABLE generic_asset_type, generic_asset, sensor, data_source IN SHARE ROW EXCLUSIVE MODE"
+LOCK = (
+    "LOCK TABLE account, generic_asset_type, generic_asset, sensor, data_source IN SHARE ROW EXCLUSIVE MODE"
+)
 
 
 class Client:
@@ -66,14 +69,14 @@ class Client:
         self._execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
         self._execute(LOCK)
 
-    def read(self, account: str) -> Found:
+    def read(self) -> Found:
         """Read the whole state that a plan needs."""
-        rows = self._execute(STATE, {"account": account})
+        rows = self._execute(STATE)
         return Found.from_json(rows[0][0])
 
-    def write(self, statement: str, rows: Sequence[Mapping[str, Any]], **parameters: object) -> None:
+    def write(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run one set-based statement over ``rows`` (its ``%(rows)s``); a row must hit one record."""
-        count = self._rowcount(statement, {"rows": json.dumps(list(rows)), **parameters})
+        count = self._rowcount(statement, {"rows": json.dumps(list(rows))})
         if count != len(rows):
             raise ApiError(
                 f"SQL changed {count} records, expected {len(rows)}; rolled back: {statement.strip()}"

@@ -5,22 +5,29 @@ Ids, names, units, types and sources follow the sensor tables of the infrastruct
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import Conflict, ConflictError
-
 SCHEMA_VERSION = 1
-NUMBER = "{nn}"
-SIGNS = ("none", "production", "consumption")
-NAME_LENGTH = {"sensor": 120, "asset": 80, "asset type": 80, "unit": 80}
-# The sequence stays beyond this id, so that a sensor made through the API never lands on a fixed one.
+# The sequences stay beyond this id, so that what is made through the API never lands on a fixed id.
 LAST_RESERVED_ID = 1999
 KNOWLEDGE_HORIZON: Mapping[str, Any] = {"fnc": "ex_post", "par": {"ex_post_horizon": "P0D"}}
+# The attribute by which we know our own sensors and assets again, whatever their name.
+MARK: Mapping[str, str] = {"managed-by": "cariflex-sensor-map"}
 
-_DURATION = re.compile(r"^PT(?:(\d+)H)?(?:(\d+)M)?$")
+
+@dataclass(frozen=True)
+class Asset:
+    """A wanted asset. ``flex_context`` and ``flex_model`` are None when the table leaves them to others."""
+
+    id: int
+    name: str
+    type: str
+    account: str
+    parent_id: int | None = None
+    flex_context: Mapping[str, Any] | None = None
+    flex_model: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -31,8 +38,7 @@ class Sensor:
     name: str
     unit: str
     resolution_s: int
-    asset: str
-    asset_type: str
+    asset_id: int
     type: str
     sign: str
     source: str
@@ -43,55 +49,109 @@ class Sensor:
 
         Its schedulers read ``consumption_is_positive`` (default false) for the sign of what they store.
         """
-        return {} if self.sign == "none" else {"consumption_is_positive": self.sign == "consumption"}
+        sign = {} if self.sign == "none" else {"consumption_is_positive": self.sign == "consumption"}
+        return {**MARK, **sign}
 
 
 @dataclass(frozen=True)
 class DataSource:
-    """The data source of a posting user, identified by its email; posts show under ``name``."""
+    """A data source by name: of the posting user ``email``, or, without, one of ``type`` of its own."""
 
     name: str
-    email: str
+    email: str | None = None
+    type: str = "user"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The whole wanted state: what the module makes true."""
+    """The whole wanted state: what the module makes true.
 
-    account: str
+    Retired sensors and assets are known by what they were, so that no other one is taken for them.
+    ``accounts`` are made when missing; those that assets name beyond them must exist.
+    """
+
     timezone: str
     sensors: tuple[Sensor, ...]
+    assets: tuple[Asset, ...]
     asset_types: Mapping[str, str] = field(default_factory=dict)
     data_sources: tuple[DataSource, ...] = ()
-
-    @property
-    def assets(self) -> dict[str, str]:
-        """Asset name -> asset type name."""
-        return {sensor.asset: sensor.asset_type for sensor in self.sensors}
+    accounts: tuple[str, ...] = ()
+    retired_sensors: tuple[Sensor, ...] = ()
+    retired_assets: tuple[Asset, ...] = ()
+    last_reserved_id: int = LAST_RESERVED_ID
 
     def sensor_map(self) -> dict[str, Any]:
         """Render the contract for the services, see sensor_map.schema.json."""
-        keys = ("id", "name", "unit", "resolution_s", "asset", "asset_type", "type", "sign", "source")
+        assets = {asset.id: asset for asset in self.assets}
         return {
             "schema_version": SCHEMA_VERSION,
             "timezone": self.timezone,
-            "sensors": [{key: getattr(sensor, key) for key in keys} for sensor in self.sensors],
+            "assets": [
+                {
+                    "id": asset.id,
+                    "name": asset.name,
+                    "asset_type": asset.type,
+                    "account": asset.account,
+                    "parent": None if asset.parent_id is None else assets[asset.parent_id].name,
+                    "flex_context": asset.flex_context or {},
+                    "flex_model": asset.flex_model or {},
+                }
+                for asset in self.assets
+            ],
+            "sensors": [
+                {
+                    "id": sensor.id,
+                    "name": sensor.name,
+                    "unit": sensor.unit,
+                    "resolution_s": sensor.resolution_s,
+                    "asset": assets[sensor.asset_id].name,
+                    "asset_type": assets[sensor.asset_id].type,
+                    "type": sensor.type,
+                    "sign": sensor.sign,
+                    "source": sensor.source,
+                }
+                for sensor in self.sensors
+            ],
         }
 
 
 @dataclass(frozen=True)
-class FoundSensor:
-    """A sensor of the database. ``asset`` names a root asset of our account, or describes a foreign one."""
+class FoundAsset:
+    """An asset of the database, of whatever account (None: public)."""
 
     id: int
     name: str
-    asset: str
+    type: str
+    account: str | None
+    parent_id: int | None
+    attributes: Mapping[str, Any]
+    flex_context: Mapping[str, Any]
+    flex_model: Mapping[str, Any]
+
+    @property
+    def ours(self) -> bool:
+        """Whether it carries our mark."""
+        return self.attributes.items() >= MARK.items()
+
+
+@dataclass(frozen=True)
+class FoundSensor:
+    """A sensor of the database."""
+
+    id: int
+    name: str
+    asset_id: int
     unit: str
     resolution_s: int
     timezone: str
     knowledge_horizon: Mapping[str, Any]
     attributes: Mapping[str, Any]
     has_data: bool = False
+
+    @property
+    def ours(self) -> bool:
+        """Whether it carries our mark."""
+        return self.attributes.items() >= MARK.items()
 
 
 @dataclass(frozen=True)
@@ -106,140 +166,26 @@ class FoundSequence:
 class Found:
     """The state of the database, read in one go.
 
-    assets: root assets of the account, name -> type name. users: email -> name of its data source or None.
+    users: email -> name of its data source or None. other_sources: (name, type) of those without a user.
     """
 
-    account_exists: bool
+    accounts: frozenset[str]
     asset_types: Mapping[str, str | None]
-    assets: Mapping[str, str]
+    assets: Mapping[int, FoundAsset]
     sensors: Mapping[int, FoundSensor]
     users: Mapping[str, str | None]
+    other_sources: frozenset[tuple[str, str]]
     sequences: Mapping[str, FoundSequence]
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Found:
         """Build it from the document that the client's state query returns."""
         return cls(
-            account_exists=bool(state["account_exists"]),
+            accounts=frozenset(state["accounts"]),
             asset_types=state["asset_types"],
-            assets=state["assets"],
+            assets={row["id"]: FoundAsset(**row) for row in state["assets"]},
             sensors={row["id"]: FoundSensor(**row) for row in state["sensors"]},
             users=state["users"],
+            other_sources=frozenset((name, kind) for name, kind in state["other_sources"]),
             sequences={name: FoundSequence(**row) for name, row in state["sequences"].items()},
         )
-
-
-def resolution_seconds(text: str) -> int:
-    """Seconds of a duration like PT0M, PT5M or PT1H; ValueError for anything else."""
-    match = _DURATION.match(text)
-    if match is None or text == "PT":
-        raise ValueError(f'"{text}" is not a duration of whole minutes or hours')
-    return int(match[1] or 0) * 3600 + int(match[2] or 0) * 60
-
-
-def expand(
-    groups: Iterable[Mapping[str, Any]], types: Mapping[str, Mapping[str, str]]
-) -> tuple[tuple[Sensor, ...], dict[str, str]]:
-    """Turn the inventory table into sensors, ordered by id, and asset types (name -> description).
-
-    A group is a row or, with ``count``, several: ``{nn}`` in name and asset becomes 01, 02, ...
-    ``types`` says for each value of the Type column which asset type FlexMeasures shows.
-    Raises ConflictError with every mistake of the table.
-    """
-    conflicts: list[Conflict] = []
-    sensors: list[Sensor] = []
-    for group in groups:
-        sensors.extend(_expand_group(group, types, conflicts))
-    conflicts.extend(_table_conflicts(sensors))
-    if conflicts:
-        raise ConflictError(conflicts)
-    asset_types = {entry["asset_type"]: entry["description"] for entry in types.values()}
-    return tuple(sorted(sensors, key=lambda sensor: sensor.id)), asset_types
-
-
-def _expand_group(
-    group: Mapping[str, Any], types: Mapping[str, Mapping[str, str]], conflicts: list[Conflict]
-) -> list[Sensor]:
-    label = f"sensor group {group['name']}"
-    first_id, count = int(group["first_id"]), int(group.get("count") or 1)
-    found = len(conflicts)
-    try:
-        resolution_s = resolution_seconds(group["resolution"])
-    except ValueError:
-        resolution_s = 0
-        conflicts.append(
-            Conflict(
-                f"{label}, resolution", group["resolution"], "PT0M, PT5M, PT1H, ...", "write whole minutes"
-            )
-        )
-    if group["type"] not in types:
-        conflicts.append(Conflict(f"{label}, type", group["type"], sorted(types), "add it to the types"))
-    if group["sign"] not in SIGNS:
-        conflicts.append(Conflict(f"{label}, sign", group["sign"], SIGNS, "use one of them"))
-    if not 1 <= count <= 99:
-        conflicts.append(Conflict(f"{label}, count", count, "1 to 99", "split the group"))
-    if (count > 1) != (NUMBER in group["name"]):
-        fix = f"write {NUMBER} in the name of a group with a count, and only there"
-        conflicts.append(Conflict(f"{label}, name", group["name"], f"{NUMBER} if and only if count > 1", fix))
-    if first_id < 1 or first_id + count - 1 > LAST_RESERVED_ID:
-        ids = f"{first_id}-{first_id + count - 1}"
-        conflicts.append(Conflict(f"{label}, ids", ids, f"1-{LAST_RESERVED_ID}", "take reserved ids"))
-    conflicts.extend(
-        Conflict(f"{label}, {key}", "", "a text", "fill it in")
-        for key in ("name", "asset", "unit", "source")
-        if not group[key].strip()
-    )
-    if len(conflicts) > found:
-        return []
-    return [
-        Sensor(
-            id=first_id + index,
-            name=group["name"].replace(NUMBER, f"{index + 1:02d}"),
-            unit=group["unit"],
-            resolution_s=resolution_s,
-            asset=group["asset"].replace(NUMBER, f"{index + 1:02d}"),
-            asset_type=types[group["type"]]["asset_type"],
-            type=group["type"],
-            sign=group["sign"],
-            source=group["source"],
-        )
-        for index in range(count)
-    ]
-
-
-def _table_conflicts(sensors: Sequence[Sensor]) -> list[Conflict]:
-    conflicts: list[Conflict] = []
-    by_id: dict[int, Sensor] = {}
-    by_name: dict[str, Sensor] = {}
-    asset_types: dict[str, str] = {}
-    for sensor in sensors:
-        label = f"sensor {sensor.id} {sensor.name}"
-        other = by_id.setdefault(sensor.id, sensor)
-        if other is not sensor:
-            conflicts.append(
-                Conflict(label, f"the id of {other.name} too", "an id of its own", "change one id")
-            )
-        # The database demands unique names per asset only; services look sensors up by name alone.
-        other = by_name.setdefault(sensor.name, sensor)
-        if other is not sensor and other.id != sensor.id:
-            conflicts.append(
-                Conflict(label, f"the name of {other.id} too", "a name of its own", "rename one")
-            )
-        asset_type = asset_types.setdefault(sensor.asset, sensor.asset_type)
-        if asset_type != sensor.asset_type:
-            fix = "give all groups of an asset the same type"
-            conflicts.append(
-                Conflict(f"asset {sensor.asset}, asset type", sensor.asset_type, asset_type, fix)
-            )
-        texts = {
-            "sensor": sensor.name,
-            "asset": sensor.asset,
-            "asset type": sensor.asset_type,
-            "unit": sensor.unit,
-        }
-        conflicts.extend(
-            Conflict(f"{label}, {key}", text, f"at most {NAME_LENGTH[key]} characters", "shorten it")
-            for key, text in texts.items()
-            if len(text) > NAME_LENGTH[key]
-        )
-    return conflicts

@@ -2,94 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..change import Change
-from ..errors import Conflict, ConflictError
-from .model import KNOWLEDGE_HORIZON, LAST_RESERVED_ID, Found, FoundSensor, Sensor, Wanted
+from ..errors import ConflictError
+from .model import KNOWLEDGE_HORIZON, MARK, Asset, Found, FoundAsset, FoundSensor, Wanted
+from .refusals import is_ours_asset, is_ours_sensor, refusals
 
-SENSOR_SEQUENCE = "sensor_id_seq"
+# Sequences of the tables with fixed ids: they stay beyond the reserved ones.
+RESERVED_SEQUENCES = ("generic_asset_id_seq", "sensor_id_seq")
 
 
-def plan(wanted: Wanted, found: Found, *, allow_data_change: bool = False) -> list[Change]:
-    """Plan what has to change so that ``wanted`` is true; empty when it already is.
+@dataclass(frozen=True)
+class Plan:
+    """Changes in the order of application, and the retired ids that stay because of what they hold."""
+
+    changes: Sequence[Change]
+    retained_sensors: Sequence[int] = ()
+    retained_assets: Sequence[int] = ()
+
+
+def plan(wanted: Wanted, found: Found, *, allow_data_change: bool = False, delete_data: bool = False) -> Plan:
+    """Plan what has to change so that ``wanted`` is true; without changes when it already is.
 
     Raises ConflictError when a change would make stored data mean something else (unless
-    ``allow_data_change``), when a fixed id or name belongs to something else, or when the account or a
-    posting user is missing. Objects that the map does not name are left alone.
+    ``allow_data_change``), when a fixed id or name belongs to something else, or when an account or a
+    posting user is missing. Retired sensors with data stay unless ``delete_data``. What the map does not
+    name is left alone.
     """
-    conflicts = [*_missing(wanted, found), *_collisions(wanted, found)]
-    if not allow_data_change:
-        conflicts.extend(_data_changes(wanted, found))
-    if conflicts:
+    if conflicts := refusals(wanted, found, allow_data_change=allow_data_change):
         raise ConflictError(conflicts)
-    return [
+    gone, retained = _retired_sensors(wanted, found, delete_data=delete_data)
+    gone_assets, retained_assets = _retired_assets(wanted, found, gone)
+    changes = [
         # A restore can leave these behind their tables: then the inserts below would collide.
         *_lagging_sequences(found),
+        *(Change("account", name, None, {}) for name in wanted.accounts if name not in found.accounts),
         *_asset_types(wanted, found),
-        *_assets(wanted, found),
+        *_new_assets(wanted, found),
+        *_changed_assets(wanted, found, retained_assets),
+        *(_deleted_sensor(found.sensors[one]) for one in gone),
         *_sensors(wanted, found),
+        *(Change("asset", str(one), _asset_values(found.assets[one]), None) for one in gone_assets),
         *_data_sources(wanted, found),
         # Last, because setval is the one statement that a rollback does not take back.
-        *_sensor_sequence(wanted, found),
+        *_reserved_sequences(wanted, found),
     ]
-
-
-def _missing(wanted: Wanted, found: Found) -> Iterator[Conflict]:
-    if not found.account_exists:
-        yield Conflict(f"account {wanted.account}", "missing", "present", "run the flexmeasures role first")
-    for source in wanted.data_sources:
-        if source.email not in found.users:
-            fix = "run the flexmeasures role first, it makes the posting users"
-            yield Conflict(f"user {source.email} of data source {source.name}", "missing", "present", fix)
-
-
-def _collisions(wanted: Wanted, found: Found) -> Iterator[Conflict]:
-    places = {(sensor.asset, sensor.name): sensor.id for sensor in found.sensors.values()}
-    for sensor in wanted.sensors:
-        other = found.sensors.get(sensor.id)
-        if other is not None and (other.asset, other.name) != (sensor.asset, sensor.name):
-            fix = "rename or delete that sensor in FlexMeasures, or give the map another id"
-            yield Conflict(f"sensor id {sensor.id}", f"{other.name} of {other.asset}", _label(sensor), fix)
-        holder = places.get((sensor.asset, sensor.name), sensor.id)
-        if holder != sensor.id:
-            fix = f"rename or delete sensor {holder} in FlexMeasures, or change the map"
-            yield Conflict(f"sensor name {_label(sensor)}", f"sensor {holder}", f"sensor {sensor.id}", fix)
-
-
-def _data_changes(wanted: Wanted, found: Found) -> Iterator[Conflict]:
-    fix = (
-        "correct the map, or run with sensor_map_allow_data_change=true if the stored values may be reread so"
-    )
-    for sensor in wanted.sensors:
-        other = found.sensors.get(sensor.id)
-        if other is None or not other.has_data:
-            continue
-        if other.unit != sensor.unit:
-            yield Conflict(
-                f"sensor {sensor.id} {sensor.name}, which holds data, unit", other.unit, sensor.unit, fix
-            )
-        if other.resolution_s != sensor.resolution_s:
-            label = f"sensor {sensor.id} {sensor.name}, which holds data, resolution in s"
-            yield Conflict(label, other.resolution_s, sensor.resolution_s, fix)
-
-
-def _label(sensor: Sensor) -> str:
-    return f"{sensor.name} of {sensor.asset}"
+    return Plan(changes, retained, retained_assets)
 
 
 def _lagging_sequences(found: Found) -> Iterator[Change]:
     for name, sequence in sorted(found.sequences.items()):
-        if name != SENSOR_SEQUENCE and sequence.last < sequence.max_id:
+        if name not in RESERVED_SEQUENCES and sequence.last < sequence.max_id:
             yield Change("sequence", name, {"last": sequence.last}, {"last": sequence.max_id})
 
 
-def _sensor_sequence(wanted: Wanted, found: Found) -> Iterator[Change]:
-    sequence = found.sequences[SENSOR_SEQUENCE]
-    last = max(sequence.max_id, LAST_RESERVED_ID, *(sensor.id for sensor in wanted.sensors), 0)
-    if sequence.last < last:
-        yield Change("sequence", SENSOR_SEQUENCE, {"last": sequence.last}, {"last": last})
+def _reserved_sequences(wanted: Wanted, found: Found) -> Iterator[Change]:
+    for name in RESERVED_SEQUENCES:
+        sequence = found.sequences[name]
+        last = max(sequence.max_id, wanted.last_reserved_id)
+        if sequence.last < last:
+            yield Change("sequence", name, {"last": sequence.last}, {"last": last})
 
 
 def _asset_types(wanted: Wanted, found: Found) -> Iterator[Change]:
@@ -97,28 +72,73 @@ def _asset_types(wanted: Wanted, found: Found) -> Iterator[Change]:
     for name, description in sorted(wanted.asset_types.items()):
         if name not in found.asset_types:
             yield Change("asset_type", name, None, {"description": description})
-        elif found.asset_types[name] is None:
+    for name, description in sorted(wanted.asset_types.items()):
+        if name in found.asset_types and found.asset_types[name] is None:
             yield Change("asset_type", name, {"description": None}, {"description": description})
 
 
-def _assets(wanted: Wanted, found: Found) -> Iterator[Change]:
-    for name, asset_type in sorted(wanted.assets.items()):
-        if name not in found.assets:
-            yield Change("asset", name, None, {"account": wanted.account, "type": asset_type})
-        elif found.assets[name] != asset_type:
-            current = {"account": wanted.account, "type": found.assets[name]}
-            yield Change("asset", name, current, {"account": wanted.account, "type": asset_type})
+def _asset_values(asset: Asset | FoundAsset) -> dict[str, Any]:
+    return {
+        "name": asset.name,
+        "type": asset.type,
+        "account": asset.account,
+        "parent_id": asset.parent_id,
+        "flex_context": asset.flex_context or {},
+        "flex_model": asset.flex_model or {},
+        "attributes": dict(asset.attributes) if isinstance(asset, FoundAsset) else dict(MARK),
+    }
+
+
+def _new_assets(wanted: Wanted, found: Found) -> Iterator[Change]:
+    for asset in wanted.assets:
+        if asset.id not in found.assets:
+            yield Change("asset", str(asset.id), None, _asset_values(asset))
+
+
+def _changed_assets(wanted: Wanted, found: Found, retained: Collection[int]) -> Iterator[Change]:
+    for asset in wanted.assets:
+        if asset.id in found.assets:
+            other = found.assets[asset.id]
+            current = _asset_values(other)
+            desired = {**_asset_values(asset), "attributes": {**other.attributes, **MARK}}
+            # What the table does not say belongs to those who set it in FlexMeasures.
+            for key in ("flex_context", "flex_model"):
+                if getattr(asset, key) is None:
+                    desired[key] = current[key]
+            if desired != current:
+                yield Change("asset", str(asset.id), current, desired)
+    for one in retained:
+        # Else the scheduler would go on planning a device that is no more.
+        current = _asset_values(found.assets[one])
+        if current["flex_context"] or current["flex_model"]:
+            yield Change("asset", str(one), current, {**current, "flex_context": {}, "flex_model": {}})
+
+
+def _values(sensor: FoundSensor) -> dict[str, Any]:
+    return {
+        "name": sensor.name,
+        "asset_id": sensor.asset_id,
+        "unit": sensor.unit,
+        "resolution_s": sensor.resolution_s,
+        "timezone": sensor.timezone,
+        "knowledge_horizon": dict(sensor.knowledge_horizon),
+        "attributes": dict(sensor.attributes),
+    }
+
+
+def _deleted_sensor(sensor: FoundSensor) -> Change:
+    return Change("sensor", str(sensor.id), {**_values(sensor), "has_data": sensor.has_data}, None)
 
 
 def _sensors(wanted: Wanted, found: Found) -> Iterator[Change]:
     for sensor in wanted.sensors:
         other = found.sensors.get(sensor.id)
-        current = None if other is None else _found_values(other)
+        current = None if other is None else _values(other)
         # Attributes that others have set stay.
         attributes = {**(other.attributes if other else {}), **sensor.attributes}
         desired = {
             "name": sensor.name,
-            "asset": sensor.asset,
+            "asset_id": sensor.asset_id,
             "unit": sensor.unit,
             "resolution_s": sensor.resolution_s,
             "timezone": wanted.timezone,
@@ -129,22 +149,53 @@ def _sensors(wanted: Wanted, found: Found) -> Iterator[Change]:
             yield Change("sensor", str(sensor.id), current, desired)
 
 
-def _found_values(sensor: FoundSensor) -> dict[str, Any]:
-    return {
-        "name": sensor.name,
-        "asset": sensor.asset,
-        "unit": sensor.unit,
-        "resolution_s": sensor.resolution_s,
-        "timezone": sensor.timezone,
-        "knowledge_horizon": dict(sensor.knowledge_horizon),
-        "attributes": dict(sensor.attributes),
+def _retired_sensors(wanted: Wanted, found: Found, *, delete_data: bool) -> tuple[list[int], list[int]]:
+    """Ids to delete, ids that stay because they hold data. Another sensor under a retired id is not ours."""
+    gone: list[int] = []
+    retained: list[int] = []
+    for sensor in wanted.retired_sensors:
+        other = found.sensors.get(sensor.id)
+        if other is not None and is_ours_sensor(sensor, other):
+            (retained if other.has_data and not delete_data else gone).append(sensor.id)
+    return gone, retained
+
+
+def _retired_assets(wanted: Wanted, found: Found, gone: Collection[int]) -> tuple[list[int], list[int]]:
+    """Ids to delete, and ids that stay because of the sensors or assets that they hold."""
+    ours = {
+        asset.id
+        for asset in wanted.retired_assets
+        if asset.id in found.assets and is_ours_asset(asset, found.assets[asset.id])
     }
+    placed: Mapping[int, int] = {sensor.id: sensor.asset_id for sensor in wanted.sensors}
+    gone_sensors = frozenset(gone)
+    in_use = {
+        placed.get(sensor.id, sensor.asset_id)
+        for sensor in found.sensors.values()
+        if sensor.id not in gone_sensors
+    }
+    parents = {other.id: other.parent_id for other in found.assets.values()}
+    parents |= {asset.id: asset.parent_id for asset in wanted.assets}
+    kept = {one for one in ours if one in in_use}
+    # An asset stays when a child of it stays, up to the root.
+    for one in [*(set(parents) - ours), *sorted(kept)]:
+        parent = parents[one]
+        while parent in ours and parent not in kept:
+            kept.add(parent)
+            parent = parents[parent]
+    return sorted(ours - kept), sorted(kept)
 
 
 def _data_sources(wanted: Wanted, found: Found) -> Iterator[Change]:
+    created = []
     for source in wanted.data_sources:
+        if source.email is None:
+            if (source.name, source.type) not in found.other_sources:
+                created.append(Change("source", source.name, None, {"type": source.type}))
+            continue
         name = found.users[source.email]
-        if name != source.name:
-            yield Change(
-                "data_source", source.email, None if name is None else {"name": name}, {"name": source.name}
-            )
+        if name is None:
+            created.append(Change("data_source", source.email, None, {"name": source.name}))
+        elif name != source.name:
+            yield Change("data_source", source.email, {"name": name}, {"name": source.name})
+    yield from sorted(created, key=lambda change: change.kind)
