@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.container
 
-ROLES = ["docker_engine", "networks", "postgres", "redis"]
+ROLES = ["docker_engine", "networks", "firewall", "postgres", "redis"]
 
 
 def _molecule_test(scenario, project_root):

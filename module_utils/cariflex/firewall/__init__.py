@@ -1,0 +1,1 @@
+"""UFW and Docker's DOCKER-USER chain as one wanted state."""
