@@ -57,8 +57,13 @@ test-openadr:
 	@scripts/bootstrap.sh openadr
 	cd files/openadr && ../../.venv-openadr/bin/python -m mypy && ../../.venv-openadr/bin/python -m pytest
 
+.PHONY: test-simulator test-weather
+test-simulator test-weather: test-%:
+	@scripts/bootstrap.sh $*
+	cd files/$* && ../../.venv-$*/bin/python -m mypy && ../../.venv-$*/bin/python -m pytest
+
 .PHONY: test-fast
-test-fast: lint test-unit test-openadr ## lint and unit tests, without containers
+test-fast: lint test-unit test-openadr test-simulator ## lint and unit tests, without containers
 
 .PHONY: test-container
 test-container: venv-dev ## tests against real containers and programs
@@ -84,4 +89,4 @@ bench-deploy: ## measure a deployment beside docker compose alone (ENV)
 
 .PHONY: clean
 clean: ## remove virtual environments and caches (never secrets)
-	rm -rf .venv .venv-bootstrap .venv-openadr .ansible .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bootstrap .venv-openadr .venv-simulator .venv-weather .ansible .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,11 +3,11 @@
 #
 #   scripts/bootstrap.sh controller [root]   .venv for the playbooks; `root` also demands root or sudo
 #   scripts/bootstrap.sh dev                 .venv for the tests too (it holds the controller's packages)
-#   scripts/bootstrap.sh openadr             .venv-openadr for the OpenADR services' own tests
+#   scripts/bootstrap.sh openadr             .venv-openadr for the OpenADR services' own tests; simulator and weather likewise
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-wanted=${1:?usage: scripts/bootstrap.sh controller|dev|openadr [root]}
+wanted=${1:?usage: scripts/bootstrap.sh controller|dev|openadr|simulator|weather [root]}
 need_root=${2:-}
 minimum='(3, 12)'
 
@@ -18,8 +18,8 @@ die() {
 
 case $wanted in
   controller | dev) target=.venv lock=requirements/$wanted.txt ;;
-  openadr) target=.venv-openadr lock=requirements/openadr-dev.txt ;;
-  *) die "unknown environment '$wanted', expected controller, dev or openadr" ;;
+  openadr | simulator | weather) target=.venv-$wanted lock=requirements/$wanted-dev.txt ;;
+  *) die "unknown environment '$wanted', expected controller, dev, openadr, simulator or weather" ;;
 esac
 
 can_become_root() {

@@ -1,0 +1,1 @@
+"""Simulated batteries, electric vehicles and photovoltaic plants of the Cariflex EMS."""

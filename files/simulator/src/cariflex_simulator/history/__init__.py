@@ -1,0 +1,1 @@
+"""The simulated past, loaded in bulk on a new stack."""
