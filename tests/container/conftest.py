@@ -4,7 +4,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.container.flexmeasures_database import database, postgres_cluster
 
+__all__ = ["database", "no_platforms", "postgres_cluster", "project_root"]
 LABEL = "label=fr.cariflex.test=1"
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from ..change import Change
 from .client import Client
 
+# One statement for everything that refers to an asset: foreign keys are checked at its end.
+RENUMBER = """
+WITH r AS (SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(old int, new int)),
+sensors AS (UPDATE sensor s SET generic_asset_id = r.new FROM r WHERE s.generic_asset_id = r.old),
+notes AS (UPDATE annotations_assets n SET generic_asset_id = r.new FROM r WHERE n.generic_asset_id = r.old),
+log AS (UPDATE asset_audit_log l SET affected_asset_id = r.new FROM r WHERE l.affected_asset_id = r.old),
+children AS (UPDATE generic_asset c SET parent_asset_id = r.new FROM r
+             WHERE c.parent_asset_id = r.old AND c.id NOT IN (SELECT old FROM r))
+UPDATE generic_asset a
+SET id = r.new, parent_asset_id = coalesce((SELECT p.new FROM r p WHERE p.old = a.parent_asset_id),
+                                           a.parent_asset_id)
+FROM r WHERE a.id = r.old"""
 STATEMENTS = {
     ("sequence", "update"): """
 SELECT setval(r.name::regclass, r.last)
@@ -101,6 +113,10 @@ PLACE = {"asset": {"name", "parent_id", "account"}, "sensor": {"name", "asset_id
 
 def apply(client: Client, changes: Sequence[Change]) -> None:
     """Run the changes in the client's open transaction; ApiError if the database is not as planned on."""
+    moves = [(change.current, change.desired) for change in changes if change.kind == "asset_id"]
+    if moves:
+        _renumber(client, {current["id"]: desired["id"] for current, desired in moves if current and desired})
+    changes = [change for change in changes if change.kind != "asset_id"]
     for kind, statement in RELEASE.items():
         displaced = [
             {"id": int(change.name)} for change in changes if change.kind == kind and _is_displaced(change)
@@ -109,6 +125,12 @@ def apply(client: Client, changes: Sequence[Change]) -> None:
             client.write(statement, displaced)
     for key, rows in _by_statement(changes):
         client.write(STATEMENTS[key], rows)
+
+
+def _renumber(client: Client, moves: Mapping[int, int]) -> None:
+    # Through negative ids, because one asset may take the id that another gives up.
+    client.write(RENUMBER, [{"old": old, "new": -new} for old, new in moves.items()])
+    client.write(RENUMBER, [{"old": -new, "new": new} for new in moves.values()])
 
 
 def _by_statement(changes: Sequence[Change]) -> Iterator[tuple[tuple[str, str], list[dict[str, Any]]]]:

@@ -10,6 +10,7 @@ from ..change import Change
 from ..errors import ConflictError
 from .model import KNOWLEDGE_HORIZON, MARK, Asset, Found, FoundAsset, FoundSensor, Wanted
 from .refusals import is_ours_asset, is_ours_sensor, refusals
+from .renumber import renumbered
 
 # Sequences of the tables with fixed ids: they stay beyond the reserved ones.
 RESERVED_SEQUENCES = ("generic_asset_id_seq", "sensor_id_seq")
@@ -32,11 +33,13 @@ def plan(wanted: Wanted, found: Found, *, allow_data_change: bool = False, delet
     posting user is missing. Retired sensors with data stay unless ``delete_data``. What the map does not
     name is left alone.
     """
+    moves, found = renumbered(wanted, found)
     if conflicts := refusals(wanted, found, allow_data_change=allow_data_change):
         raise ConflictError(conflicts)
     gone, retained = _retired_sensors(wanted, found, delete_data=delete_data)
     gone_assets, retained_assets = _retired_assets(wanted, found, gone)
     changes = [
+        *moves,
         # A restore can leave these behind their tables: then the inserts below would collide.
         *_lagging_sequences(found),
         *(Change("account", name, None, {}) for name in wanted.accounts if name not in found.accounts),

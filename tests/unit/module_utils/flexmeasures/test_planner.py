@@ -41,7 +41,28 @@ def apply(planned: Plan, found: Found) -> Found:
     accounts, types, assets = set(found.accounts), dict(found.asset_types), dict(found.assets)
     sensors, users, sequences = dict(found.sensors), dict(found.users), dict(found.sequences)
     other_sources = set(found.other_sources)
+    renumbered = {
+        change.current["id"]: change.desired["id"]
+        for change in planned.changes
+        if change.kind == "asset_id" and change.current and change.desired
+    }
+    moved = {
+        renumbered.get(asset.id, asset.id): replace(
+            asset,
+            id=renumbered.get(asset.id, asset.id),
+            parent_id=renumbered.get(asset.parent_id or 0, asset.parent_id),
+        )
+        for asset in assets.values()
+    }
+    assert len(moved) == len(assets)
+    assets = moved
+    sensors = {
+        sensor.id: replace(sensor, asset_id=renumbered.get(sensor.asset_id, sensor.asset_id))
+        for sensor in sensors.values()
+    }
     for change in planned.changes:
+        if change.kind == "asset_id":
+            continue
         values: Mapping[str, Any] = change.desired or {}
         if change.kind == "account":
             accounts.add(change.name)
@@ -212,17 +233,18 @@ def test__plan__touches_only_what_is_ours(wanted: Wanted, found: Found, delete_d
             other.ours or (other.name, other.asset_id) == (named[sensor_id].name, named[sensor_id].asset_id)
         )
         if not ours:
-            assert reached.sensors[sensor_id] == other
+            assert replace(reached.sensors[sensor_id], asset_id=other.asset_id) == other
         elif sensor_id not in reached.sensors:
             assert sensor_id not in {sensor.id for sensor in wanted.sensors}
             assert delete_data or not other.has_data
         else:
             assert reached.sensors[sensor_id].has_data == other.has_data
             assert reached.sensors[sensor_id].attributes.keys() >= other.attributes.keys()
+    renumbered = {c.current["id"] for c in planned.changes if c.kind == "asset_id" and c.current}
     named_assets = {asset.id for asset in (*wanted.assets, *wanted.retired_assets)}
     for asset_id, other_asset in found.assets.items():
-        if asset_id not in named_assets:
-            assert reached.assets[asset_id] == other_asset
+        if asset_id not in named_assets | renumbered:
+            assert replace(reached.assets[asset_id], parent_id=other_asset.parent_id) == other_asset
 
 
 @given(wanted_states(), found_states())
@@ -299,6 +321,25 @@ def test__plan__lists_all_conflicts_in_one_error():
         "sensor name feed_in of asset 84",
     ]
     assert "Fix: " in str(caught.value)
+
+
+def test__plan__gives_assets_of_an_earlier_deployment_their_ids():
+    """As before this map had ids for assets: its sensors prove which is which; a namesake proves nothing."""
+    found = replace(
+        small_found(replace(found_sensor(84, "price", {}, has_data=True), asset_id=9)),
+        assets={
+            9: FoundAsset(9, "market", "market", "Cariflex", None, {}, {}, {}),
+            84: FoundAsset(84, "Bat_01", "market", "Cariflex", None, dict(MARK), {}, {}),
+        },
+    )
+    battery = Asset(51, "Bat_01", "market", "Cariflex")
+    planned = plan(small_wanted(SENSOR, assets=(ASSET, battery)), found)
+    assert [c.differing() for c in planned.changes if c.kind == "asset_id"] == [{"id": 84}, {"id": 51}]
+    assert [c.differing() for c in planned.changes if c.kind == "sensor"] == [{"attributes": MARK}]
+
+    namesake = replace(found, sensors={})
+    with pytest.raises(ConflictError, match="asset name market: is 'asset 9'"):
+        plan(small_wanted(SENSOR, assets=(ASSET, battery)), namesake)
 
 
 def test__plan__renames_its_own_sensor_with_its_data():
