@@ -1,0 +1,1 @@
+"""Subnets and addresses in phpIPAM: client, model, planner, applier."""
