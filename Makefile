@@ -63,7 +63,7 @@ test-simulator test-weather: test-%:
 	cd files/$* && ../../.venv-$*/bin/python -m mypy && ../../.venv-$*/bin/python -m pytest
 
 .PHONY: test-fast
-test-fast: lint test-unit test-openadr test-simulator ## lint and unit tests, without containers
+test-fast: lint test-unit test-openadr test-simulator test-weather ## lint and unit tests, without containers
 
 .PHONY: test-container
 test-container: venv-dev ## tests against real containers and programs

@@ -1,0 +1,1 @@
+"""Weather observations and forecasts of the Cariflex EMS."""
