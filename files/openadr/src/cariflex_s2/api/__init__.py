@@ -1,0 +1,1 @@
+"""Who may call us: resource managers over websockets, operators over HTTP."""

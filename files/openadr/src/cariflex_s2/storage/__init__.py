@@ -1,0 +1,1 @@
+"""What outlives a restart: instructions sent, schedules read."""
