@@ -176,7 +176,9 @@ class _Subnet:
             # The record of a key that has another address now goes at once: two records would be a lie.
             (self.result.steps if label in keys else self.result.purged).append(step)
 
-    def _change(self, name: str, current: Values | None, desired: Values, row: FoundAddress | None) -> Step:
+    def _change(
+        self, name: str, current: Values | None, desired: Values | None, row: FoundAddress | None
+    ) -> Step:
         row_id = row.id if row else None
         return Step("address", name, current, desired, id=row_id, network=self.subnet.network)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
@@ -15,6 +15,7 @@ from .planner import Plan, plan, twins
 from .reader import read, read_addresses, read_subnets
 from .steps import Step
 
+Planner = Callable[[Wanted, Found], Plan]
 _ROUNDS = 25
 _LONGEST_PAUSE_S = 1.0
 _COLLECTIONS = {"section": "sections", "subnet": "subnets", "address": "addresses"}
@@ -30,13 +31,13 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
 
 
-def synchronise(client: Client, wanted: Wanted, *, check_mode: bool) -> Outcome:
-    """Make the section as wanted.
+def synchronise(client: Client, wanted: Wanted, *, check_mode: bool, planner: Planner = plan) -> Outcome:
+    """Make the section as wanted, or do what another ``planner`` makes of it.
 
     Whatever other clients do meanwhile is met by reading and planning again, never by repeating a write.
     Raises CariflexError when nothing has been changed yet; later errors stand in the outcome's failures.
     """
-    run = _Run(client, wanted)
+    run = _Run(client, wanted, planner)
     try:
         run.go(check_mode=check_mode)
     except CariflexError as error:
@@ -49,8 +50,8 @@ def synchronise(client: Client, wanted: Wanted, *, check_mode: bool) -> Outcome:
 class _Run:
     """One synchronisation: what is known of the server, and what was done so far."""
 
-    def __init__(self, client: Client, wanted: Wanted) -> None:
-        self._client, self._wanted = client, wanted
+    def __init__(self, client: Client, wanted: Wanted, planner: Planner) -> None:
+        self._client, self._wanted, self._planner = client, wanted, planner
         self.outcome = Outcome()
         self._found = Found()
         self._obstacle = ""
@@ -82,7 +83,7 @@ class _Run:
         raise ApiError(f"section {section}: given up after {_ROUNDS} attempts: {obstacle}. Fix: run again")
 
     def _plan(self) -> Plan:
-        planned = plan(self._wanted, self._found)
+        planned = self._planner(self._wanted, self._found)
         self.outcome.allocations, self.outcome.warnings = planned.allocations, planned.warnings
         return planned
 

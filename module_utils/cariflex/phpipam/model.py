@@ -146,7 +146,8 @@ class WantedSubnet:
     """A subnet that shall exist.
 
     ``allocate`` is where free addresses are taken, ``blocked`` the pools in which none is, ever.
-    ``manage_addresses`` False leaves the subnet's records unread and untouched.
+    ``manage_addresses`` False leaves the subnet's records unread and untouched, ``manage`` False the subnet
+    itself, which then has to be there.
     """
 
     network: Network
@@ -155,6 +156,7 @@ class WantedSubnet:
     blocked: tuple[Network, ...] = ()
     addresses: tuple[WantedAddress, ...] = ()
     manage_addresses: bool = True
+    manage: bool = True
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,26 @@ def wanted_section(params: Mapping[str, Any], tags: Mapping[str, int] | None = N
     )
 
 
+def wanted_address(params: Mapping[str, Any], tags: Mapping[str, int] | None = None) -> Wanted:
+    """Build the wanted state of ``phpipam_address``'s parameters. Raises InputError."""
+    network = parse_network(params["subnet"])
+    allocate = parse_network(params.get("allocate_from") or str(network), "allocate_from")
+    fixed = parse_ip(params["ip"], "ip") if params.get("ip") else None
+    values = address_values(params, tags)
+    address = WantedAddress(fixed, values.get("hostname"), values)
+    subnet = WantedSubnet(network, {}, allocate, addresses=(address,), manage=False)
+    return Wanted(params["section"], (subnet,), params["owner"], adopt=params["adopt"])
+
+
+def wanted_subnet(params: Mapping[str, Any]) -> Wanted:
+    """Build the wanted state of ``phpipam_subnet``'s parameters. Raises InputError."""
+    network = parse_network(params["cidr"], "cidr")
+    values = {"description": normalise_text(params.get("description"))}
+    # Its records are read only to tell whether it is empty.
+    subnet = WantedSubnet(network, values, network, manage_addresses=params["state"] == "absent")
+    return Wanted(params["section"], (subnet,), params["owner"], adopt=params["adopt"])
+
+
 def _subnets(
     subnet: Mapping[str, Any], key_field: str, tags: Mapping[str, int] | None
 ) -> Iterator[WantedSubnet]:

@@ -32,8 +32,8 @@ def plan(wanted: Wanted, found: Found) -> Plan:
     Only records with our mark are changed or deleted; one without it that stands in the way is a conflict,
     unless ``adopt`` allows to take over a record of the same key. Raises ConflictError with all conflicts.
     """
-    conflicts = list(_overlaps(wanted, found))
-    steps: list[Step] = [*_section(wanted, found), *_subnets(wanted, found)]
+    conflicts = [*missing(wanted, found), *_overlaps(wanted, found)]
+    steps: list[Step] = [] if conflicts else [*_section(wanted, found), *_subnets(wanted, found)]
     steps.extend(_without_twins(wanted, found, conflicts))
     known = first_of_each(found)
     networks = {*known, *(subnet.network for subnet in wanted.subnets)}
@@ -67,6 +67,16 @@ def _inner(network: Network, networks: set[Network]) -> tuple[Network, ...]:
     return tuple(other for other in networks if other != network and within(other, network))
 
 
+def missing(wanted: Wanted, found: Found) -> Iterator[Conflict]:
+    """Yield a conflict for each subnet that has to be there and is not."""
+    known = first_of_each(found)
+    for subnet in wanted.subnets:
+        if not subnet.manage and subnet.network not in known:
+            fix = "make it with phpipam_subnet or phpipam_sync first"
+            subject = f"subnet {subnet.network} in section {wanted.section}"
+            yield Conflict(subject, "missing", "present", fix)
+
+
 def _overlaps(wanted: Wanted, found: Found) -> Iterator[Conflict]:
     """Refuse new subnets around existing ones: the server would, and they would have to be moved."""
     existing = {subnet.network for subnet in found.subnets}
@@ -86,7 +96,7 @@ def _without_twins(wanted: Wanted, found: Found, conflicts: list[Conflict]) -> I
         if twin.network not in listed:
             continue
         foreign = [row for row in found.addresses.get(twin.id, ()) if row.values["owner"] != wanted.mark]
-        if _is_ours(twin, wanted) and not foreign:
+        if is_ours(twin, wanted) and not foreign:
             name = f"{twin.network} (id {twin.id})"
             yield Step("subnet", name, twin.values, None, id=twin.id, network=twin.network)
             continue
@@ -120,12 +130,14 @@ def _subnets(wanted: Wanted, found: Found) -> Iterator[Step]:
     # A parent comes before what lies in it.
     for subnet in sorted(wanted.subnets, key=lambda s: (s.network.version, s.network.prefixlen)):
         there = existing.get(subnet.network)
+        if not subnet.manage:
+            continue
         desired = {**subnet.values, "description": marked(subnet.values.get("description"), wanted.mark)}
         if there is None:
             outer = [n for n in candidates if n != subnet.network and within(subnet.network, n)]
             parent = max(outer, key=lambda n: n.prefixlen, default=None)
             yield Step("subnet", str(subnet.network), None, desired, network=subnet.network, parent=parent)
-        elif _is_ours(there, wanted) or wanted.adopt:
+        elif is_ours(there, wanted) or wanted.adopt:
             current = {name: there.values.get(name) for name in desired}
             if current != desired:
                 yield Step(
@@ -133,7 +145,8 @@ def _subnets(wanted: Wanted, found: Found) -> Iterator[Step]:
                 )
 
 
-def _is_ours(subnet: FoundSubnet, wanted: Wanted) -> bool:
+def is_ours(subnet: FoundSubnet, wanted: Wanted) -> bool:
+    """Whether a subnet's description ends with our mark."""
     return str(subnet.values.get("description") or "").endswith(f"[{wanted.mark}]")
 
 
@@ -142,7 +155,7 @@ def _purged_subnets(wanted: Wanted, found: Found, warnings: list[str]) -> Iterat
     listed = {subnet.network for subnet in wanted.subnets}
     going: set[int] = set()
     for subnet in sorted(found.subnets, key=lambda s: -s.network.prefixlen):
-        if subnet.network in listed or not _is_ours(subnet, wanted):
+        if subnet.network in listed or not is_ours(subnet, wanted):
             continue
         rows = found.addresses.get(subnet.id, ())
         children = [s for s in found.subnets if s.parent_id == subnet.id and s.id not in going]
@@ -162,7 +175,7 @@ def _purged_subnets(wanted: Wanted, found: Found, warnings: list[str]) -> Iterat
 def unlisted(wanted: Wanted, found: Found) -> tuple[FoundSubnet, ...]:
     """Return our subnets that nobody wants, whose records a purge has to read."""
     listed = {subnet.network for subnet in wanted.subnets}
-    return tuple(s for s in found.subnets if s.network not in listed and _is_ours(s, wanted))
+    return tuple(s for s in found.subnets if s.network not in listed and is_ours(s, wanted))
 
 
 def managed(wanted: Wanted) -> tuple[WantedSubnet, ...]:
