@@ -87,6 +87,10 @@ bench-deploy: ## measure a deployment beside docker compose alone (ENV)
 	@scripts/bootstrap.sh controller root
 	ENV=$(ENV) python scripts/bench_deploy.py
 
+.PHONY: bench-sensors
+bench-sensors: venv-dev ## measure the sensor map at fleet size beside raw SQL
+	python -m scripts.bench_sensors
+
 .PHONY: clean
 clean: ## remove virtual environments and caches (never secrets)
 	rm -rf .venv .venv-bootstrap .venv-openadr .venv-simulator .venv-weather .ansible .pytest_cache .mypy_cache .ruff_cache .hypothesis

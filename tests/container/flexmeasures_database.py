@@ -54,8 +54,8 @@ def postgres_bin() -> Path:
     return found[-1].parent
 
 
-@pytest.fixture(scope="session")
-def postgres_cluster() -> Iterator[int]:
+@contextlib.contextmanager
+def running_cluster() -> Iterator[int]:
     """Port of a cluster of our own. initdb refuses to run as root, so root hands over to postgres."""
     programs = postgres_bin()
     user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
@@ -97,6 +97,13 @@ def postgres_cluster() -> Iterator[int]:
         shutil.rmtree(home)
 
 
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[int]:
+    """Port of the cluster that all tests share."""
+    with running_cluster() as port:
+        yield port
+
+
 class Database:
     """A fresh database with FlexMeasures' tables, and the module run on it."""
 
@@ -116,6 +123,16 @@ class Database:
             "login_user": "postgres",
             "login_password": PASSWORD,
         }
+
+    def create(self) -> None:
+        """Make the database as the flexmeasures role leaves it."""
+        self.sql("CREATE DATABASE flexmeasures", "postgres")
+        self.sql((Path(__file__).parent / "flexmeasures_schema.sql").read_text(encoding="utf-8"))
+        self.sql(SEED)
+
+    def drop(self) -> None:
+        """Remove it."""
+        self.sql("DROP DATABASE flexmeasures", "postgres")
 
     def sql(
         self, statement: str, database: str = "flexmeasures", parameters: list[Any] | None = None
@@ -190,8 +207,6 @@ class Database:
 @pytest.fixture
 def database(postgres_cluster: int) -> Iterator[Database]:
     fresh = Database(postgres_cluster)
-    fresh.sql("CREATE DATABASE flexmeasures", "postgres")
-    fresh.sql((Path(__file__).parent / "flexmeasures_schema.sql").read_text(encoding="utf-8"))
-    fresh.sql(SEED)
+    fresh.create()
     yield fresh
-    fresh.sql("DROP DATABASE flexmeasures", "postgres")
+    fresh.drop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,15 @@ from .model import LAST_RESERVED_ID, Asset, DataSource, Sensor, Wanted
 
 SIGNS = ("none", "production", "consumption")
 LENGTHS = {"sensor": 120, "asset": 80, "unit": 80}
+
+# Key of a row -> its type; the first ones are required.
+_BOTH = {"first_id": int, "name": str, "type": str}
+_REQUIRED = {"asset": _BOTH, "sensor": {**_BOTH, "asset": str, "unit": str, "resolution": str, "source": str}}
+_OPTIONAL = {
+    "asset": {"parent": str, "account": str, "flex_context": dict, "flex_model": dict},
+    "sensor": {"sign": str},
+}
+_NUMBERS = {"count": int, "first_number": int}
 
 _DURATION = re.compile(r"^PT(?:(\d+)H)?(?:(\d+)M)?$")
 # {nn} becomes 01, 02, ...; {nnn} 001. A number that needs more digits takes them: a group may grow.
@@ -80,7 +90,7 @@ def _numbered(
 ) -> Iterator[dict[str, Any]]:
     """Yield each object of ``rows`` as a row with an id and names of its own."""
     for row in rows:
-        mistakes = [*_row_mistakes(row, kind, types, last_reserved_id)]
+        mistakes = [*_shape_mistakes(row, kind)] or [*_row_mistakes(row, kind, types, last_reserved_id)]
         conflicts.extend(mistakes)
         if mistakes:
             continue
@@ -88,6 +98,25 @@ def _numbered(
             number = (row.get("first_number") or 1) + index
             numbered = {key: _with_number(value, number) for key, value in row.items()}
             yield {**numbered, "id": row["first_id"] + index}
+
+
+def _shape_mistakes(row: Row, kind: str) -> Iterator[Conflict]:
+    label, required = f"{kind} group {row.get('name', row)}", _REQUIRED[kind]
+    known: dict[str, type] = {**required, **_OPTIONAL[kind], **_NUMBERS}
+    for key in required.keys() - row.keys():
+        yield Conflict(f"{label}, {key}", "missing", known[key].__name__, "fill it in")
+    for key, value in row.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            expected = near[0] if near else ", ".join(sorted(known))
+            yield Conflict(f"{label}, key", key, expected, "use a key of the table")
+        # None stands for a key that is left out.
+        elif not _is(known[key], value) and not (value is None and key not in required):
+            yield Conflict(f"{label}, {key}", value, known[key].__name__, "write a value of that type")
+
+
+def _is(kind: type, value: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _row_mistakes(row: Row, kind: str, types: Mapping[str, Any], last_reserved_id: int) -> Iterator[Conflict]:
@@ -120,7 +149,7 @@ def _row_mistakes(row: Row, kind: str, types: Mapping[str, Any], last_reserved_i
         )
         yield from unknown_fields(f"{label}, flex_model", row.get("flex_model") or {}, FLEX_MODEL_FIELDS)
         return
-    if row.get("sign", "none") not in SIGNS:
+    if (row.get("sign") or "none") not in SIGNS:
         yield Conflict(f"{label}, sign", row["sign"], SIGNS, "use one of them")
     try:
         resolution_seconds(row["resolution"])
@@ -133,7 +162,7 @@ def _row_mistakes(row: Row, kind: str, types: Mapping[str, Any], last_reserved_i
 def _with_number(value: Any, number: int) -> Any:
     """Return ``value`` with ``{nn}`` replaced in all its texts."""
     if isinstance(value, str):
-        return _NUMBER.sub(lambda match: f"{number:0{len(match[1])}d}", value)
+        return _NUMBER.sub(lambda match: f"{number:0{len(match[1])}d}", value) if "{" in value else value
     if isinstance(value, Mapping):
         return {key: _with_number(item, number) for key, item in value.items()}
     if isinstance(value, list):
@@ -232,7 +261,7 @@ def _sensors(
                 resolution_s=resolution_seconds(row["resolution"]),
                 asset_id=asset_id,
                 type=row["type"],
-                sign=row.get("sign", "none"),
+                sign=(row.get("sign") or "none"),
                 source=row["source"],
             )
         )

@@ -171,6 +171,9 @@ def test__expand__retires_ids_of_a_group():
         ({"type": "Wind"}, "type: is 'Wind', expected ['PV', 'Site']"),
         ({"sign": "plus"}, "sign: is 'plus'"),
         ({"count": 0}, "count: is 0"),
+        ({"count": "2"}, "count: is '2', expected 'int'"),
+        ({"first_id": None}, "first_id: is None, expected 'int'"),
+        ({"resolutoin": "PT5M"}, "resolutoin: is 'resolutoin', expected 'resolution'"),
         ({"name": "pv"}, "write {nn} in the name"),
         ({"first_id": 1999}, "ids: is '1999-2000'"),
         ({"unit": " "}, "unit: is ''"),
@@ -197,6 +200,12 @@ def test__expand__names_the_mistake_of_a_sensor(change: dict[str, Any], message:
 )
 def test__expand__names_the_mistake_of_an_asset(change: dict[str, Any], message: str):
     assert message in mistakes(None, change)
+
+
+def test__expand__names_what_is_missing():
+    text = mistakes(sensors=[{"first_id": 41, "name": "x", "type": "PV"}])
+    assert "sensor group x, unit: is 'missing'" in text
+    assert text.count("is 'missing'") == 4
 
 
 def test__expand__names_the_mistakes_of_retirement():
