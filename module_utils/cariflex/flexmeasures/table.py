@@ -16,8 +16,11 @@ LENGTHS = {"sensor": 120, "asset": 80, "unit": 80}
 
 # Key of a row -> its type; the first ones are required.
 _BOTH = {"first_id": int, "name": str, "type": str}
-_REQUIRED = {"asset": _BOTH, "sensor": {**_BOTH, "asset": str, "unit": str, "resolution": str, "source": str}}
-_OPTIONAL = {
+_REQUIRED: Mapping[str, Mapping[str, type]] = {
+    "asset": _BOTH,
+    "sensor": {**_BOTH, "asset": str, "unit": str, "resolution": str, "source": str},
+}
+_OPTIONAL: Mapping[str, Mapping[str, type]] = {
     "asset": {"parent": str, "account": str, "flex_context": dict, "flex_model": dict},
     "sensor": {"sign": str},
 }
@@ -51,10 +54,14 @@ def expand(
     conflicts: list[Conflict] = []
     sensor_rows = [*_numbered(sensors, "sensor", types, last_reserved_id, conflicts)]
     asset_rows = [*_numbered(assets, "asset", types, last_reserved_id, conflicts)]
+    broken = bool(conflicts)
     conflicts.extend(_repeated("asset", asset_rows))
     conflicts.extend(_repeated("sensor", sensor_rows))
     gone = _retired("sensor", retired_sensors, sensor_rows, conflicts)
     gone_assets = _retired("asset", retired_assets, asset_rows, conflicts)
+    if broken:
+        # What refers to a row that could not be read would only hide the mistake.
+        raise ConflictError(conflicts)
     sensor_ids = {row["name"]: row["id"] for row in sensor_rows if row["id"] not in gone}
     all_assets = _assets(asset_rows, types, account, sensor_ids, gone_assets, conflicts)
     all_sensors = _sensors(sensor_rows, asset_rows, gone, gone_assets, conflicts)

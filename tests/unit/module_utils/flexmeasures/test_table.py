@@ -173,7 +173,7 @@ def test__expand__retires_ids_of_a_group():
         ({"count": 0}, "count: is 0"),
         ({"count": "2"}, "count: is '2', expected 'int'"),
         ({"first_id": None}, "first_id: is None, expected 'int'"),
-        ({"resolutoin": "PT5M"}, "resolutoin: is 'resolutoin', expected 'resolution'"),
+        ({"resolutoin": "PT5M"}, "key: is 'resolutoin', expected 'resolution'"),
         ({"name": "pv"}, "write {nn} in the name"),
         ({"first_id": 1999}, "ids: is '1999-2000'"),
         ({"unit": " "}, "unit: is ''"),
