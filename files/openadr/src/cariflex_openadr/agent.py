@@ -1,168 +1,276 @@
-"""The VEN's use cases: poll for ever, answer every modification, queue the values that follow from it."""
+"""The VEN's talk with its VTN: register, poll for ever, take what comes, answer it before the next poll."""
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import groupby
 
-from cariflex_openadr.clients.vtn import VtnClient, VtnError
-from cariflex_openadr.domain.expansion import values_to_post
-from cariflex_openadr.domain.model import Event, SignalKind
-from cariflex_openadr.messages.events import Offer, event_response, from_wire
-from cariflex_openadr.poster import PostQueue
+from cariflex_openadr.clients.vtn import UNKNOWN_VEN, Reply, VtnClient, VtnError, VtnRefusedError
+from cariflex_openadr.inbox import Answer, Inbox
+from cariflex_openadr.messages.offers import event_response, read_distribution
+from cariflex_openadr.messages.xml_tree import MessageError
+from cariflex_openadr.metrics import VenMetrics
+from cariflex_openadr.opts import Opts
+from cariflex_openadr.reporter import Reporter
 from cariflex_openadr.runtime import Clock, utc_now
-from cariflex_openadr.settings.ven import SensorRef
-from cariflex_openadr.storage.ven import EventRecord, Post, VenStore
+from cariflex_openadr.storage.ven_events import VenState
 
 LOGGER = logging.getLogger(__name__)
-OPT_IN, OPT_OUT = "optIn", "optOut"
-KEEP_ENDED = timedelta(days=2)
+TURN_TIMEOUT_S = 60.0
+WATCHDOG_PERIODS = 3
+LEAST_POLL_AGE = timedelta(seconds=30)
+TIDY_EVERY = timedelta(minutes=10)
+# After the VTN has ended the registration, or refused our reports.
+UNREGISTERED_WAIT = timedelta(minutes=5)
 
 
 @dataclass(slots=True)
 class VenAgent:
-    """Polls the VTN and follows its events. Posts are only queued: a slow server delays no answer."""
+    """Polls the VTN. The inbox commits what it learns; posts and instructions follow from there."""
 
     ven_id: str
     client: VtnClient
-    store: VenStore
-    queue: PostQueue
-    sensors: dict[SignalKind, SensorRef]
-    poll_interval: timedelta
+    inbox: Inbox
+    state: VenState
+    reporter: Reporter
+    opts: Opts
+    configured_interval: timedelta
+    registration_id: str = ""
+    resources: frozenset[str] = frozenset()
+    metrics: VenMetrics = field(default_factory=VenMetrics)
     clock: Clock = utc_now
     last_poll: datetime | None = None
     last_error: str = ""
     registered: bool = False
+    _resync: bool = True
+    _as_new: bool = False
+    _offer_reports_after: datetime | None = None
+    _started: datetime | None = None
+    _register_after: datetime | None = None
+    _watchdog_at: datetime | None = None
+    _tidied_at: datetime | None = None
+
+    @property
+    def poll_interval(self) -> timedelta:
+        """Time between polls: as the VTN told, else as configured."""
+        told = self.state.get("poll_interval_s")
+        return timedelta(seconds=float(told)) if told else self.configured_interval
+
+    @property
+    def longest_poll_age(self) -> timedelta:
+        """A last poll that is older than this means trouble."""
+        return max(LEAST_POLL_AGE, WATCHDOG_PERIODS * self.poll_interval)
 
     async def run(self) -> None:
-        """Poll until cancelled; trouble with the VTN is logged once and tried again at the next turn."""
-        interval = self.poll_interval
+        """Turn after turn until cancelled; the VTN's trouble is logged once and met by the next turn."""
+        loop = asyncio.get_running_loop()
         while True:
+            begun = loop.time()
             try:
-                if not self.registered:
-                    interval = max(self.poll_interval, await self._register())
-                await self._poll()
-            except VtnError as error:
-                if str(error) != self.last_error:
-                    LOGGER.warning("VTN trouble", extra={"reason": str(error)})
-                self.last_error = str(error)
+                async with asyncio.timeout(TURN_TIMEOUT_S):
+                    await self.turn()
+            except (VtnError, TimeoutError) as error:
+                self._trouble(str(error) or f"no end after {TURN_TIMEOUT_S:.0f} s")
             else:
                 self.last_error = ""
-            await asyncio.sleep(interval.total_seconds())
+            await self._watch()
+            self._tidy_up()
+            # Never sooner than told, however long the turn took.
+            await asyncio.sleep(max(self.poll_interval.total_seconds() - (loop.time() - begun), 0))
 
-    async def _register(self) -> timedelta:
-        asked = await self.client.register()
-        self.registered = True
-        LOGGER.info("registered", extra={"ven_id": self.ven_id, "poll_interval_s": asked.total_seconds()})
-        kind, payload = await self.client.request_events()
-        if kind == "oadrDistributeEvent":
-            await self.distribute(payload)
-        return asked
+    async def turn(self) -> None:
+        """Register where needed, answer what is unanswered, poll, and answer what came. Raises VtnError."""
+        if not self.registered and not await self._register():
+            return
+        if self._resync:
+            await self._request_events()
+        await self._answer()
+        await self._report()
+        await self.opts.send_due(self.client)
+        await self._poll()
+
+    def register_again(self) -> None:
+        """The next turn registers, whatever was decided before."""
+        self.registered, self._register_after = False, None
+        self.state.set("unregistered", "")
+
+    async def cancel_registration(self) -> None:
+        """End the registration until ``register_again``; nothing that was on offer holds any longer."""
+        await self.client.cancel_registration(self.state.get("registration_id"))
+        self.state.set("unregistered", "operator")
+        self._end_registration()
+
+    def _end_registration(self) -> None:
+        self.inbox.drop_all(self.state.get("vtn_id"))
+        self.reporter.forget()
+        self.state.set("registration_id", "")
+        self.registered = False
+        LOGGER.warning("registration ended", extra={"ven_id": self.ven_id})
+
+    async def _register(self) -> bool:
+        if self.state.get("unregistered"):
+            return False
+        if self._register_after is not None and self.clock() < self._register_after:
+            return False
+        known = self.state.get("registration_id") or self.registration_id
+        try:
+            granted = await self.client.register("" if self._as_new else known)
+        except VtnRefusedError:
+            # The VTN may have forgotten the registration: the next try is as somebody new, then as before.
+            self._as_new = not self._as_new
+            raise
+        self._as_new = False
+        self.state.set("registration_id", granted.registration_id)
+        self.state.set("vtn_id", granted.vtn_id)
+        asked_s = granted.poll_interval.total_seconds()
+        self.state.set("poll_interval_s", str(asked_s) if asked_s > 0 else "")
+        self.registered, self._resync = True, True
+        self.metrics.registrations.inc()
+        fields = {"ven_id": self.ven_id, "vtn_id": granted.vtn_id}
+        LOGGER.info("registered", extra=fields | {"poll_interval_s": self.poll_interval.total_seconds()})
+        self._offer_reports_after = self.clock()
+        return True
+
+    async def _report(self) -> None:
+        """Offer reports after a registration, and send what is due. A VTN without EiReport is no trouble."""
+        offer_after = self._offer_reports_after
+        if offer_after is not None and offer_after <= self.clock():
+            try:
+                await self.reporter.register(self.client)
+                self._offer_reports_after = None
+            except VtnError as error:
+                self._offer_reports_after = self.clock() + UNREGISTERED_WAIT
+                LOGGER.warning("reports not offered", extra={"reason": str(error)})
+        await self.reporter.send_due(self.client)
+
+    async def _request_events(self) -> None:
+        """Everything on offer, because a reply with news may have been lost, or a VTN its memory."""
+        reply = await self.client.request_events()
+        if reply.name == "oadrDistributeEvent":
+            await self._distribute(reply)
+        elif reply.name == "oadrResponse":
+            # So says a VTN that has no event at all.
+            self.inbox.drop_all(self.state.get("vtn_id"))
+        else:
+            raise VtnError(f"oadrRequestEvent: {reply.name or 'empty answer'}; expected oadrDistributeEvent")
+        self._resync = False
 
     async def _poll(self) -> None:
-        kind, payload = await self.client.poll()
+        try:
+            reply = await self.client.poll()
+        except VtnError as error:
+            # What the lost reply carried may never be sent again.
+            self._resync = True
+            self.metrics.polls.labels("failed").inc()
+            if isinstance(error, VtnRefusedError) and error.code in UNKNOWN_VEN:
+                self.registered = False
+            raise
         self.last_poll = self.clock()
-        if kind == "oadrDistributeEvent":
-            await self.distribute(payload)
-        elif kind == "oadrRequestReregistration":
-            await self.client.acknowledge("EiRegisterParty", None)
-            self.registered = False
-        elif kind not in ("", "oadrResponse"):
-            LOGGER.warning("message ignored", extra={"kind": kind})
+        self.metrics.polls.labels("answered").inc()
+        await self._handle(reply)
 
-    async def distribute(self, payload: Mapping[str, Any]) -> None:
-        """Take a distribution: every event on its own, one oadrCreatedEvent for those that want an answer."""
-        now = self.clock()
-        self.store.drop_ended_before(now - KEEP_ENDED)
-        request_id = str(payload.get("request_id") or "")
-        offers = self._offers(payload.get("events") or [])
-        answers: list[tuple[EventRecord, dict[str, Any]]] = []
-        for offer in offers:
-            record = self._take(offer, now)
-            if offer.response_required:
-                answers.append((record, event_response(offer, request_id, record.opt)))
-        self._cancel_missing({offer.event_id for offer in offers}, now)
-        if answers:
-            await self.client.created_event(request_id, [response for _, response in answers])
-            for record, _ in answers:
-                record.responded_at = record.responded_at or self.clock()
-
-    def _offers(self, events: Iterable[Mapping[str, Any]]) -> list[Offer]:
-        offers: list[Offer] = []
-        for raw in events:
-            try:
-                offers.append(from_wire(raw, self.ven_id))
-            except (KeyError, TypeError, ValueError) as error:
-                # Without id and modification number there is nothing to answer to.
-                LOGGER.warning("event without identity", extra={"reason": f"{type(error).__name__}: {error}"})
-        return offers
-
-    def _take(self, offer: Offer, now: datetime) -> EventRecord:
-        known = self.store.latest(offer.event_id)
-        if known is not None and not _is_newer(offer, known):
-            return known
-        record = EventRecord(
-            event_id=offer.event_id,
-            modification=offer.modification,
-            created_at=offer.created_at,
-            received_at=now,
-            event=offer.event,
-            opt=OPT_OUT if offer.event is None else OPT_IN,
-            reason=offer.problem,
-        )
-        if offer.event is None:
-            LOGGER.warning("opted out", extra={"event_id": offer.event_id, "reason": offer.problem})
-        else:
-            previous = known.event if known is not None else None
-            self._queue_values(record, offer.event, previous, offer.event.created_at, now)
-        self.store.put(record)
-        return record
-
-    def _queue_values(
-        self, record: EventRecord, event: Event, previous: Event | None, believed_at: datetime, now: datetime
-    ) -> None:
-        if event.test:
-            record.reason = "test event: answered, not followed"
+    async def _handle(self, reply: Reply) -> None:
+        request_id = reply.text("requestID")
+        if reply.name in ("", "oadrResponse"):
             return
-        others = [
-            other.event for other in self.store.latest_of_all() if other.event and not other.implied_cancel
+        if reply.name == "oadrDistributeEvent":
+            await self._distribute(reply)
+        elif reply.name == "oadrRequestReregistration":
+            await self.client.acknowledge("EiRegisterParty", "oadrResponse", request_id)
+            self.registered = False
+        elif reply.name == "oadrCancelPartyRegistration":
+            await self._cancelled(reply, request_id)
+        elif not await self.reporter.handle(reply, self.client):
+            LOGGER.warning("message ignored", extra={"message_type": reply.name})
+
+    async def _cancelled(self, reply: Reply, request_id: str) -> None:
+        ended = reply.text("registrationID")
+        self._end_registration()
+        self._register_after = self.clock() + UNREGISTERED_WAIT
+        await self.client.acknowledge(
+            "EiRegisterParty", "oadrCanceledPartyRegistration", request_id, registration_id=ended
+        )
+
+    async def _distribute(self, reply: Reply) -> None:
+        try:
+            distribution = read_distribution(reply.message, self.ven_id, self.resources)
+        except MessageError as error:
+            raise VtnError(str(error)) from error
+        await self._answer(self.inbox.take(distribution))
+
+    async def _answer(self, stale: Iterable[Answer] = ()) -> None:
+        """Send what is unanswered; one that the VTN refuses holds up none of the others."""
+        events = self.inbox.events
+        due = [
+            (
+                Answer(item.request_id, item.event_id, item.modification, item.opt, item.code, item.reason),
+                item.sequence,
+            )
+            for item in events.unanswered()
+        ] + [(answer, 0) for answer in stale]
+        due.sort(key=lambda pair: pair[0].request_id)
+        for request_id, group in groupby(due, key=lambda pair: pair[0].request_id):
+            batch = list(group)
+            try:
+                await self._send_answers(request_id, batch)
+            except VtnError as error:
+                if len(batch) == 1:
+                    self._unheard(batch[0], error)
+                    continue
+                for pair in batch:
+                    try:
+                        await self._send_answers(request_id, [pair])
+                    except VtnError as own_error:
+                        self._unheard(pair, own_error)
+
+    async def _send_answers(self, request_id: str, batch: list[tuple[Answer, int]]) -> None:
+        responses = [
+            event_response(
+                event_id=answer.event_id,
+                modification=answer.modification,
+                request_id=request_id,
+                opt=answer.opt,
+                code=answer.code,
+                problem=answer.reason,
+            )
+            for answer, _ in batch
         ]
-        kinds = {signal.kind for known in (event, previous) if known for signal in known.signals}
-        for kind in sorted(kinds):
-            sensor = self.sensors[kind]
-            runs = values_to_post(event, kind, sensor.resolution, previous=previous, others=others, now=now)
-            for run in runs:
-                post = Post(
-                    sensor_id=sensor.sensor_id,
-                    unit=sensor.unit,
-                    resolution=sensor.resolution,
-                    values=run.values,
-                    belief_time=believed_at.replace(microsecond=0),
-                )
-                record.posts.append(post)
-                self.queue.put(post)
+        await self.client.created_event(request_id, responses)
+        for answer, sequence in batch:
+            self.inbox.events.answered(sequence, self.clock())
+            fields = {"event_id": answer.event_id, "modification": answer.modification, "opt": answer.opt}
+            LOGGER.info("event answered", extra=fields | {"request_id": request_id})
 
-    def _cancel_missing(self, offered: set[str], now: datetime) -> None:
-        """Implied cancellation: a distribution lists every live event, so one that is missing is off."""
-        for record in self.store.latest_of_all():
-            event = record.event
-            if event is None or record.event_id in offered or record.implied_cancel:
-                continue
-            if event.cancelled or event.end <= now:
-                continue
-            LOGGER.info("event no longer offered", extra={"event_id": record.event_id})
-            record.implied_cancel = True
-            self._queue_values(record, replace(event, cancelled=True), None, now, now)
+    def _unheard(self, pair: tuple[Answer, int], error: VtnError) -> None:
+        answer, sequence = pair
+        fields = {"event_id": answer.event_id, "modification": answer.modification, "reason": str(error)}
+        LOGGER.warning("answer not taken", extra=fields)
+        if isinstance(error, VtnRefusedError):
+            # The VTN does not know the event any more, or will offer it again: nothing left to say.
+            self.inbox.events.give_up_answer(sequence)
 
+    def _tidy_up(self) -> None:
+        now = self.clock()
+        if self._tidied_at is None or now - self._tidied_at >= TIDY_EVERY:
+            self._tidied_at = now
+            self.inbox.forget()
 
-def _is_newer(offer: Offer, known: EventRecord) -> bool:
-    """A later modification, or the same id created anew: a VTN that has lost its memory starts again at 0."""
-    if known.implied_cancel:
-        return True
-    if offer.created_at is not None and known.created_at is not None:
-        if offer.modification == known.modification:
-            return offer.created_at > known.created_at
-        return offer.modification > known.modification or offer.created_at > known.created_at
-    return offer.modification > known.modification
+    def _trouble(self, reason: str) -> None:
+        if reason != self.last_error:
+            LOGGER.warning("VTN trouble", extra={"reason": reason})
+        self.last_error = reason
+
+    async def _watch(self) -> None:
+        """When no poll succeeded for three periods: say so, start anew with connections and registration."""
+        now = self.clock()
+        self._started = self._started or now
+        since = max(moment for moment in (self.last_poll, self._watchdog_at, self._started) if moment)
+        if self.state.get("unregistered") or now - since <= WATCHDOG_PERIODS * self.poll_interval:
+            return
+        self._watchdog_at = now
+        self.metrics.watchdog.inc()
+        LOGGER.error("watchdog: no poll succeeded for three periods", extra={"reason": self.last_error})
+        await self.client.close()
+        self.registered = False

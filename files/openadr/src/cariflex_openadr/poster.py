@@ -1,11 +1,13 @@
-"""Brings queued posts to FlexMeasures for as long as it takes.
+"""Brings the outbox to FlexMeasures for as long as it takes: at least once, and with one effect.
 
-Their order is free: every post carries its belief time.
+Every post carries its belief time, so that a repeated one is the same belief.
 """
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from cariflex_openadr.clients.flexmeasures import (
@@ -14,73 +16,89 @@ from cariflex_openadr.clients.flexmeasures import (
     PostRefusedError,
     SensorPoster,
 )
+from cariflex_openadr.metrics import VenMetrics
 from cariflex_openadr.runtime import Clock, utc_now
-from cariflex_openadr.storage.ven import Post
+from cariflex_openadr.storage.outbox import Entry, Outbox
 
 LOGGER = logging.getLogger(__name__)
-ONE_SECOND = timedelta(seconds=1)
 MOST_COLLISIONS = 30
 
 
 @dataclass(slots=True)
-class PostQueue:
-    """One worker over a queue. Backs off from ``first_wait_s`` to ``longest_wait_s`` between tries."""
+class OutboxSender:
+    """One worker over the outbox. A post waits ``first_wait_s`` after its first failure, then twice as long.
 
+    The S2 service puts posts in from another process, hence a look every ``idle_s``.
+    """
+
+    outbox: Outbox
     poster: SensorPoster
+    metrics: VenMetrics
     clock: Clock = utc_now
     first_wait_s: float = 1.0
     longest_wait_s: float = 60.0
-    posted: int = 0
-    refused: int = 0
-    failures: int = 0
-    _queue: asyncio.Queue[Post] = field(default_factory=asyncio.Queue)
-
-    def put(self, post: Post) -> None:
-        """Queue a post; returns at once."""
-        self._queue.put_nowait(post)
-
-    @property
-    def waiting(self) -> int:
-        """Posts waiting, failed ones included."""
-        return self._queue.qsize()
+    idle_s: float = 0.5
+    jitter: Callable[[float, float], float] = random.uniform
 
     async def run(self) -> None:
-        """Work until cancelled. A post that fails goes to the end, so that it holds up none of the others."""
-        wait_s = self.first_wait_s
+        """Work until cancelled."""
         while True:
-            post = await self._queue.get()
-            try:
-                await self._deliver(post)
-            except PostRefusedError as error:
-                self._refuse(post, error)
-            except PostError as error:
-                self.failures += 1
-                post.error = str(error)
-                fields = {"sensor_id": post.sensor_id, "reason": post.error, "retry_in_s": wait_s}
-                LOGGER.warning("post failed", extra=fields)
-                self._queue.put_nowait(post)
-                await asyncio.sleep(wait_s)
-                wait_s = min(2 * wait_s, self.longest_wait_s)
-            else:
-                wait_s = self.first_wait_s
-                post.posted_at, post.error = self.clock(), ""
-                self.posted += 1
-                LOGGER.info("values posted", extra={"sensor_id": post.sensor_id, "values": len(post.values)})
+            if not await self.send_next():
+                await asyncio.sleep(self.idle_s)
 
-    async def _deliver(self, post: Post) -> None:
-        """Post, a second later in belief time for each collision: a repost ends on the same second again."""
+    async def send_next(self) -> bool:
+        """Try the post that is due first; False when none is."""
+        due = self.outbox.due()
+        if not due:
+            return False
+        entry = due[0]
+        try:
+            await self._deliver(entry)
+        except PostRefusedError as error:
+            self.outbox.dead(entry.entry_id, str(error))
+            self.metrics.posts.labels("dead").inc()
+            LOGGER.error("post refused", extra=_log_fields(entry) | {"reason": str(error)})
+        except PostError as error:
+            wait_s = self._wait_s(entry.attempts)
+            self.outbox.failed(entry.entry_id, str(error), self.clock() + timedelta(seconds=wait_s))
+            self.metrics.posts.labels("failed").inc()
+            fields = _log_fields(entry) | {"reason": str(error), "retry_in_s": round(wait_s, 1)}
+            LOGGER.warning("post failed", extra=fields)
+        return True
+
+    def _wait_s(self, attempts: int) -> float:
+        """Half to all of the doubled wait: clients that failed together do not come back together."""
+        full = min(self.longest_wait_s, self.first_wait_s * 2 ** min(attempts, 20))
+        return self.jitter(full / 2, full)
+
+    async def _deliver(self, entry: Entry) -> None:
+        """Post; for each collision a second later in belief time, which is kept before it is used."""
+        current: Entry | None = entry
         for _ in range(MOST_COLLISIONS):
+            if current is None:
+                LOGGER.info("post superseded", extra=_log_fields(entry))
+                return
             try:
-                await self.poster.post(post)
+                await self.poster.post(current.post)
             except BeliefCollisionError:
-                post.belief_time += ONE_SECOND
+                current = self.outbox.raise_belief(current)
             else:
+                self.outbox.sent(entry.entry_id)
+                self.metrics.posts.labels("sent").inc()
+                LOGGER.info("values posted", extra=_log_fields(current))
                 return
         raise PostRefusedError(
-            f"sensor {post.sensor_id}: {MOST_COLLISIONS} belief seconds in a row are taken"
+            f"sensor {entry.post.sensor_id}: {MOST_COLLISIONS} belief seconds in a row are taken"
         )
 
-    def _refuse(self, post: Post, error: PostError) -> None:
-        self.refused += 1
-        post.error = str(error)
-        LOGGER.error("post refused", extra={"sensor_id": post.sensor_id, "reason": str(error)})
+
+def _log_fields(entry: Entry) -> dict[str, object]:
+    post = entry.post
+    return {
+        "event_id": post.event_id,
+        "modification": post.modification,
+        "change": post.change,
+        "sensor_id": post.sensor_id,
+        "values": len(post.values),
+        "poster": post.poster,
+    }

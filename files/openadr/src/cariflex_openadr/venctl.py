@@ -1,4 +1,4 @@
-"""venctl: look at the VEN from inside its container."""
+"""venctl: look at the VEN and steer it, from inside its container."""
 
 import argparse
 import sys
@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from cariflex_openadr.control import ControlError, call, exit_on_error, show
-from cariflex_openadr.settings import SettingsError, listen_address, read_config
+from cariflex_openadr.settings import Listen, SettingsError, listen_address, read_config
+
+Rows = list[list[str]]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -15,14 +17,31 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print the service's answer as JSON")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("health", parents=[common], help="exit 0 when the VEN polls its VTN")
+    commands.add_parser("health", parents=[common], help="exit 0 when the VEN polls and its outbox drains")
     commands.add_parser("status", parents=[common], help="last poll, and what became of each event")
+    outbox = commands.add_parser("outbox", parents=[common], help="posts to FlexMeasures")
+    outbox.add_argument("action", nargs="?", choices=["list", "retry"], default="list")
+    outbox.add_argument("--state", choices=["pending", "sent", "dead"], help="list these only")
+    outbox.add_argument("--id", type=int, help="retry this post; default: every pending and dead one")
+    opt = commands.add_parser("opt", help="opt schedules and opts for events").add_subparsers(
+        dest="action", required=True
+    )
+    opt.add_parser("list", parents=[common], help="every opt, and whether the VTN knows it")
+    for name, words in (("out", "take no part"), ("in", "take part again")):
+        made = opt.add_parser(name, parents=[common], help=f"{words}: in one event, or in a time")
+        made.add_argument("--event", metavar="ID", help="an event that `venctl status` shows")
+        made.add_argument("--start", metavar="TIME", help="ISO 8601 with offset")
+        made.add_argument("--end", metavar="TIME", help="ISO 8601 with offset")
+        made.add_argument("--market-context", metavar="URI", help="default: all")
+        made.add_argument("--reason", default="notParticipating" if name == "out" else "participating")
+    cancelled = opt.add_parser("cancel", parents=[common], help="take an opt back")
+    cancelled.add_argument("opt_id")
+    registration = commands.add_parser("registration", parents=[common], help="end it, or register again")
+    registration.add_argument("action", choices=["cancel", "renew"])
     return parser
 
 
-def _rows(command: str, answer: dict[str, Any]) -> list[list[str]]:
-    if command == "health":
-        return [["STATUS"], [str(answer["status"])]]
+def _status_rows(answer: dict[str, Any]) -> Rows:
     rows = [
         [
             event["event_id"],
@@ -38,15 +57,77 @@ def _rows(command: str, answer: dict[str, Any]) -> list[list[str]]:
     return [["EVENT", "MOD", "OPT", "RESPONDED", "SENSOR", "VALUES", "POSTED"], *rows]
 
 
+def _outbox_rows(answer: dict[str, Any]) -> Rows:
+    keys = ("id", "state", "sensor_id", "start", "values", "event_id", "modification", "attempts")
+    rows = [
+        [*(str(post[key]) for key in keys), str(post["sent_at"] or post["error"] or "-")]
+        for post in answer["posts"]
+    ]
+    return [["ID", "STATE", "SENSOR", "START", "VALUES", "EVENT", "MOD", "TRIES", "SENT"], *rows]
+
+
+def _opt_rows(answer: dict[str, Any]) -> Rows:
+    rows = [
+        [
+            opt["opt_id"],
+            opt["opt"],
+            opt["reason"],
+            opt["event_id"] or f"{opt['start']} to {opt['end']}",
+            opt["market_context"] or "all",
+            opt["state"],
+            opt["error"] or "-",
+        ]
+        for opt in answer.get("opts", [answer])
+    ]
+    return [["OPT", "TYPE", "REASON", "FOR", "MARKET CONTEXT", "STATE", "ERROR"], *rows]
+
+
+def _run(arguments: argparse.Namespace, at: Listen) -> tuple[dict[str, Any], Rows]:
+    """The service's answer, and its table."""
+    if arguments.command == "health":
+        answer = call(at, "/healthz")
+        return answer, [["STATUS"], [str(answer["status"])]]
+    if arguments.command == "status":
+        answer = call(at, "/status")
+        return answer, _status_rows(answer)
+    if arguments.command == "outbox" and arguments.action == "retry":
+        answer = call(at, "/outbox/retry", {"id": arguments.id}, post=True)
+        return answer, [["RETRIED"], [str(answer["retried"])]]
+    if arguments.command == "outbox":
+        answer = call(at, "/outbox" + (f"?state={arguments.state}" if arguments.state else ""))
+        return answer, _outbox_rows(answer)
+    if arguments.command == "registration":
+        answer = call(at, "/registration", {"action": arguments.action}, post=True)
+        return answer, [["REGISTRATION"], [arguments.action]]
+    answer = _run_opt(arguments, at)
+    return answer, _opt_rows(answer)
+
+
+def _run_opt(arguments: argparse.Namespace, at: Listen) -> dict[str, Any]:
+    if arguments.action == "list":
+        return call(at, "/opts")
+    if arguments.action == "cancel":
+        return call(at, "/opts/cancel", {"opt_id": arguments.opt_id}, post=True)
+    body = {
+        "opt": "optOut" if arguments.action == "out" else "optIn",
+        "reason": arguments.reason,
+        "event_id": arguments.event,
+        "start": arguments.start,
+        "end": arguments.end,
+        "market_context": arguments.market_context,
+    }
+    return call(at, "/opts", body, post=True)
+
+
 def run(argv: Sequence[str]) -> int:
     """Run one command; the exit code: 0 done, 1 failing or unreachable."""
     arguments = _parser().parse_args(argv)
     try:
-        listen = listen_address(arguments.url) if arguments.url else listen_address(read_config(), "status")
-        answer = call(listen, "/healthz" if arguments.command == "health" else "/status")
+        at = listen_address(arguments.url) if arguments.url else listen_address(read_config(), "status")
+        answer, rows = _run(arguments, at)
     except (ControlError, SettingsError) as error:
         return exit_on_error(error)
-    show(answer, _rows(arguments.command, answer), as_json=arguments.json)
+    show(answer, rows, as_json=arguments.json)
     return 0
 
 

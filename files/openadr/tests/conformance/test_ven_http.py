@@ -33,7 +33,7 @@ async def bombing_port() -> AsyncIterator[int]:
 
 async def test_ven__dtd_bomb_in_a_reply__refused(bombing_port: int) -> None:
     """The VEN has the same parser: replies pass the same guard."""
-    client = VtnClient(f"http://127.0.0.1:{bombing_port}", "cariflex-ven", VEN_ID, "reg-1")
+    client = VtnClient(f"http://127.0.0.1:{bombing_port}", "cariflex-ven", VEN_ID)
     with pytest.raises(VtnError, match="DOCTYPE"):
         await client.poll()
     await client.close()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -9,8 +10,8 @@ import aiohttp
 from cariflex_openadr.clients.flexmeasures import BeliefCollisionError, PostError
 from cariflex_openadr.domain.model import SignalKind
 from cariflex_openadr.settings import Listen
-from cariflex_openadr.settings.ven import FlexMeasuresSettings, SensorRef, VenSettings
-from cariflex_openadr.storage.ven import Post
+from cariflex_openadr.settings.ven import FlexMeasuresSettings, PostingUser, SensorRef, VenSettings
+from cariflex_openadr.storage.outbox import Post
 from cariflex_openadr.ven import Ven
 from support import VEN_ID
 
@@ -21,7 +22,20 @@ SENSORS = {
 }
 
 
-def ven_config(port: int, poll_s: float = 0.05) -> VenSettings:
+IN_MEMORY = Path(":memory:")
+POSTER = "OpenADR VTN"
+
+
+def flexmeasures_settings(port: int) -> FlexMeasuresSettings:
+    """FlexMeasures on ``port`` of loopback, with the VEN's user and another one."""
+    users = [
+        PostingUser(POSTER, "openadr@cariflex.internal", "x"),
+        PostingUser("SOC Simulator", "soc@cariflex.internal", "y"),
+    ]
+    return FlexMeasuresSettings("127.0.0.1", port, False, {user.name: user for user in users})
+
+
+def ven_config(port: int, poll_s: float = 0.05, database: Path = IN_MEMORY) -> VenSettings:
     """Settings of a VEN whose VTN listens on ``port``."""
     return VenSettings(
         ven_name="cariflex-ven",
@@ -30,9 +44,10 @@ def ven_config(port: int, poll_s: float = 0.05) -> VenSettings:
         vtn_url=f"http://127.0.0.1:{port}/OpenADR2/Simple/2.0b",
         poll_interval=timedelta(seconds=poll_s),
         status=Listen("127.0.0.1", 0),
-        flexmeasures=FlexMeasuresSettings("127.0.0.1", 1, False, "openadr@cariflex.internal", "x"),
+        flexmeasures=flexmeasures_settings(1),
         sensors=SENSORS,
         log_level="info",
+        database=database,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from cariflex_openadr.domain.model import SignalKind
 from cariflex_openadr.settings import SettingsError
-from cariflex_openadr.settings.ven import ven_settings
+from cariflex_openadr.settings.ven import DEFAULT_DATABASE, ven_settings
 
 SENSOR_ROWS = [
     {"id": 84, "name": "consumption_price", "unit": "EUR/MWh", "resolution_s": 3600},
@@ -30,8 +30,14 @@ def raw_ven_config(directory: Path, rows: list[dict[str, Any]]) -> dict[str, Any
         "flexmeasures": {
             "host": "flexmeasures-server",
             "port": 5000,
-            "email": "openadr@cariflex.internal",
-            "password_file": str(directory / "password"),
+            "posters": [
+                {
+                    "name": name,
+                    "email": f"{name.split()[0].lower()}@cariflex.internal",
+                    "password_file": str(directory / "password"),
+                }
+                for name in ("OpenADR VTN", "SOC Simulator")
+            ],
         },
         "sensor_map_file": str(directory / "map.json"),
         "sensors": {
@@ -46,7 +52,18 @@ def raw_ven_config(directory: Path, rows: list[dict[str, Any]]) -> dict[str, Any
 def test_ven_settings__complete__sensors_and_secret_read(tmp_path: Path) -> None:
     settings = ven_settings(raw_ven_config(tmp_path, SENSOR_ROWS))
     assert settings.sensors[SignalKind.PRICE].sensor_id == 84
-    assert settings.flexmeasures.password == "secret"
+    assert settings.flexmeasures.own_poster == "OpenADR VTN"
+    assert settings.flexmeasures.posters["SOC Simulator"].password == "secret"
+    assert settings.database == DEFAULT_DATABASE
+
+
+@pytest.mark.parametrize("names", [[], ["OpenADR VTN", "OpenADR VTN"]])
+def test_ven_settings__no_poster_or_one_twice__refused(tmp_path: Path, names: list[str]) -> None:
+    raw = raw_ven_config(tmp_path, SENSOR_ROWS)
+    user = raw["flexmeasures"]["posters"][0]
+    raw["flexmeasures"]["posters"] = [user | {"name": name} for name in names]
+    with pytest.raises(SettingsError, match="no name twice"):
+        ven_settings(raw)
 
 
 @pytest.mark.parametrize(

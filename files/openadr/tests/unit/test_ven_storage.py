@@ -140,16 +140,17 @@ def test_post__without_values_or_two_at_an_instant__refused() -> None:
         replace(POST, resolution=timedelta())
 
 
-def test_due__failed_waits_and_others_pass_it(path: Path) -> None:
+def test_due__failed_waits_and_holds_up_its_own_sensor_only(path: Path) -> None:
     box = outbox(path)
     box.put(POST)
     box.put(replace(POST, modification=1))
+    box.put(replace(POST, sensor_id=87))
     box.failed(box.due()[0].entry_id, "status code 503", NOW + MINUTE)
-    assert [entry.post.modification for entry in box.due(10)] == [1]
+    assert [entry.post.sensor_id for entry in box.due(10)] == [87]
     later = outbox(path, NOW + MINUTE)
-    assert [(entry.post.modification, entry.attempts, entry.error) for entry in later.due(10)] == [
-        (1, 0, ""),
-        (0, 1, "status code 503"),
+    assert [(entry.post.sensor_id, entry.attempts, entry.error) for entry in later.due(10)] == [
+        (87, 0, ""),
+        (86, 1, "status code 503"),
     ]
 
 
@@ -157,7 +158,7 @@ def test_dead__seen_counted_and_retried(path: Path) -> None:
     box = outbox(path)
     box.put(POST)
     box.put(replace(POST, modification=1))
-    first, second = box.due(2)
+    second, first = box.entries()
     box.sent(first.entry_id)
     box.dead(second.entry_id, "Required unit is kW")
     assert box.counts() == {PENDING: 0, SENT: 1, DEAD: 1}
@@ -167,18 +168,51 @@ def test_dead__seen_counted_and_retried(path: Path) -> None:
     assert [entry.entry_id for entry in box.due(10)] == [second.entry_id]
 
 
-def test_believe__raised_time_survives(path: Path) -> None:
+def test_raise_belief__kept_and_later_posts_for_the_slots_stay_later(path: Path) -> None:
+    box, second = outbox(path), timedelta(seconds=1)
+    elsewhere = (SensorValue(START + timedelta(days=1), 40.0),)
+    for change, post in enumerate(
+        [
+            POST,
+            replace(POST, modification=1, belief_time=NOW + second),
+            replace(POST, modification=2, belief_time=NOW + second, values=elsewhere),
+            replace(POST, modification=3, belief_time=NOW + MINUTE),
+        ]
+    ):
+        box.put(replace(post, change=change))
+    raised = box.raise_belief(box.due()[0])
+    assert raised is not None
+    assert raised.post.belief_time == NOW + second
+    kept = {entry.post.modification: entry.post.belief_time - NOW for entry in outbox(path).entries()}
+    assert kept == {0: second, 1: 2 * second, 2: second, 3: MINUTE}
+
+
+def test_raise_belief__past_what_was_sent_later__superseded(path: Path) -> None:
+    box, second = outbox(path), timedelta(seconds=1)
+    box.put(POST)
+    box.put(replace(POST, modification=1, belief_time=NOW + second))
+    newer, older = box.entries()
+    box.dead(older.entry_id, "refused")
+    box.sent(newer.entry_id)
+    assert box.raise_belief(older) is None
+    assert box.counts() == {PENDING: 0, SENT: 2, DEAD: 0}
+
+
+def test_is_believed__overlapping_slots_of_the_sensor_only(path: Path) -> None:
     box = outbox(path)
     box.put(POST)
-    box.believe(box.due()[0].entry_id, NOW + timedelta(seconds=1))
-    assert outbox(path).due()[0].post.belief_time == NOW + timedelta(seconds=1)
+    assert box.is_believed(86, START + MINUTE, START + 9 * MINUTE, NOW)
+    assert not box.is_believed(86, START + 2 * MINUTE, START + 9 * MINUTE, NOW)
+    assert not box.is_believed(87, START, START + MINUTE, NOW)
+    assert not box.is_believed(86, START, START + MINUTE, NOW + MINUTE)
+    assert box.newest_belief("load-1") == NOW
 
 
 def test_drop_sent__pending_and_dead_stay(path: Path) -> None:
     box = outbox(path)
     for modification in range(3):
         box.put(replace(POST, modification=modification))
-    entries = box.due(3)
+    entries = box.entries()
     box.sent(entries[0].entry_id)
     box.dead(entries[1].entry_id, "refused")
     box.drop_sent_before(NOW + timedelta(days=9))

@@ -1,107 +1,280 @@
-"""The VEN's status face: HTTP with JSON on the loopback address of the container."""
+"""The VEN's own face: HTTP with JSON on the loopback address of the container, what venctl speaks to."""
 
+import sqlite3
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 
 from cariflex_openadr.agent import VenAgent
-from cariflex_openadr.runtime import Clock, iso, metrics_text, utc_now
-from cariflex_openadr.storage.ven import EventRecord, Post
+from cariflex_openadr.clients.vtn import VtnError
+from cariflex_openadr.opts import OptError, Opts
+from cariflex_openadr.runtime import Clock, iso, utc_now
+from cariflex_openadr.storage.outbox import DEAD, PENDING, SENT, Entry, Outbox, Post
+from cariflex_openadr.storage.ven_events import OPT_OUT, EventRecord
+from cariflex_openadr.storage.ven_opts import Opt
 
-POLLS_MISSED = 3
-LEAST_POLL_AGE = timedelta(seconds=30)
+# FlexMeasures is away for a night's backup or an upgrade now and then; this long is trouble.
+LONGEST_OUTBOX_AGE = timedelta(minutes=30)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class BadRequestError(ValueError):
+    """The request cannot be served; the message names the field, its value and what was expected."""
 
 
 @dataclass(slots=True)
 class StatusApi:
-    """Routes: /healthz, /metrics, /status."""
+    """Routes: see ``__post_init__``. Bad input gets 422 with ``error``."""
 
     agent: VenAgent
+    outbox: Outbox
+    opts: Opts
     clock: Clock = utc_now
     app: web.Application = field(init=False)
 
     def __post_init__(self) -> None:
-        self.app = web.Application()
+        self.app = web.Application(middlewares=[_refusals])
         self.app.add_routes(
             [
                 web.get("/healthz", self._healthz),
                 web.get("/metrics", self._metrics),
                 web.get("/status", self._status),
+                web.get("/outbox", self._outbox),
+                web.post("/outbox/retry", self._outbox_retry),
+                web.get("/opts", self._opts),
+                web.post("/opts", self._opts_make),
+                web.post("/opts/cancel", self._opts_cancel),
+                web.post("/registration", self._registration),
             ]
         )
 
     async def _healthz(self, _: web.Request) -> web.Response:
         problems = self._problems()
-        body = {"status": "failing" if problems else "ok", "problems": problems}
+        body = {
+            "status": "failing" if problems else "ok",
+            "problems": problems,
+            "poll_age_s": _seconds(self._poll_age()),
+            "outbox_age_s": _seconds(self._outbox_age()) if not problems else None,
+        }
         return web.json_response(body, status=503 if problems else 200)
 
     def _problems(self) -> list[str]:
-        longest = max(LEAST_POLL_AGE, POLLS_MISSED * self.agent.poll_interval).total_seconds()
-        age = self._poll_age_s()
+        try:
+            # Takes a writer's lock: a volume that is read-only or gone shows here.
+            self.outbox.check_writable()
+            outbox_age = self._outbox_age()
+        except sqlite3.Error as error:
+            return [f"database: {error}; expected a writable one on the volume"]
+        problems: list[str] = []
+        agent, age = self.agent, self._poll_age()
+        longest = agent.longest_poll_age
+        if agent.state.get("unregistered"):
+            age = timedelta(0)
         if age is None:
-            return [f"VTN: never polled; expected a poll ({self.agent.last_error or 'starting'})"]
-        if age > longest:
-            return [
-                f"VTN: polled {age:.0f} s ago; expected at most {longest:.0f} s ({self.agent.last_error})"
-            ]
-        return []
+            problems.append(f"VTN: never polled; expected a poll ({agent.last_error or 'starting'})")
+        elif age > longest:
+            problems.append(
+                f"VTN: polled {age.total_seconds():.0f} s ago; expected at most "
+                f"{longest.total_seconds():.0f} s ({agent.last_error})"
+            )
+        if outbox_age is not None and outbox_age > LONGEST_OUTBOX_AGE:
+            problems.append(
+                f"outbox: oldest post waits since {outbox_age.total_seconds():.0f} s; expected at most "
+                f"{LONGEST_OUTBOX_AGE.total_seconds():.0f} s: see venctl outbox"
+            )
+        return problems
 
-    def _poll_age_s(self) -> float | None:
+    def _poll_age(self) -> timedelta | None:
         polled = self.agent.last_poll
-        return None if polled is None else (self.clock() - polled).total_seconds()
+        return None if polled is None else self.clock() - polled
+
+    def _outbox_age(self) -> timedelta | None:
+        oldest = self.outbox.oldest_pending()
+        return None if oldest is None else self.clock() - oldest
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        queue = self.agent.queue
-        samples: list[tuple[str, dict[str, str], float]] = [
-            ("cariflex_ven_posts_done", {}, queue.posted),
-            ("cariflex_ven_posts_refused", {}, queue.refused),
-            ("cariflex_ven_post_failures", {}, queue.failures),
-            ("cariflex_ven_posts_waiting", {}, queue.waiting),
-        ]
-        age = self._poll_age_s()
-        if age is not None:
-            samples.append(("cariflex_ven_poll_age_seconds", {}, age))
-        return web.Response(text=metrics_text(samples))
+        metrics = self.agent.metrics
+        age = self._poll_age()
+        metrics.poll_age.set(age.total_seconds() if age is not None else float("nan"))
+        metrics.outbox_age.set((self._outbox_age() or timedelta(0)).total_seconds())
+        metrics.unanswered.set(len(self.agent.inbox.events.unanswered()))
+        for state, posts in self.outbox.counts().items():
+            metrics.outbox.labels(state).set(posts)
+        return web.Response(text=metrics.text())
 
     async def _status(self, _: web.Request) -> web.Response:
-        agent = self.agent
-        rows = [row for record in agent.store.records() for row in _rows(record)]
+        agent, counts = self.agent, self.outbox.counts()
+        rows = [row for record in agent.inbox.events.records() for row in self._event_rows(record)]
         return web.json_response(
             {
                 "ven_id": agent.ven_id,
                 "registered": agent.registered,
+                "unregistered_by": agent.state.get("unregistered"),
+                "poll_interval_s": agent.poll_interval.total_seconds(),
                 "last_poll": iso(agent.last_poll),
                 "last_error": agent.last_error,
-                "posts_waiting": agent.queue.waiting,
+                "posts_waiting": counts[PENDING],
+                "posts_dead": counts[DEAD],
                 "events": rows,
             }
         )
 
+    def _event_rows(self, record: EventRecord) -> list[dict[str, Any]]:
+        """One row a post; an event without values has a single row with sensor_id null."""
+        posts = [
+            entry
+            for entry in self.outbox.of_event(record.event_id)
+            if (entry.post.modification, entry.post.change) == (record.modification, record.change)
+        ]
+        return [_event_row(record, entry) for entry in posts] or [_event_row(record, None)]
 
-def _rows(record: EventRecord) -> list[dict[str, Any]]:
-    """One row a post; an event without values has a single row with sensor_id null."""
-    return [_row(record, post) for post in record.posts] or [_row(record, None)]
+    async def _outbox(self, request: web.Request) -> web.Response:
+        state = request.query.get("state")
+        if state not in (None, PENDING, SENT, DEAD):
+            raise BadRequestError(f"state: {state!r}; expected {PENDING}, {SENT} or {DEAD}")
+        entries = self.outbox.entries(state)
+        return web.json_response(
+            {"counts": self.outbox.counts(), "posts": [_outbox_row(entry) for entry in entries]}
+        )
+
+    async def _outbox_retry(self, request: web.Request) -> web.Response:
+        entry_id = (await _body(request)).get("id")
+        if entry_id is not None and not isinstance(entry_id, int):
+            raise BadRequestError(f"id: {entry_id!r}; expected the number of a post")
+        retried = self.outbox.retry(entry_id)
+        if entry_id is not None and not retried:
+            raise BadRequestError(f"id: {entry_id}; expected a post that is pending or dead")
+        return web.json_response({"retried": retried})
+
+    async def _opts(self, _: web.Request) -> web.Response:
+        return web.json_response({"opts": [_opt_row(opt) for opt in self.opts.all()]})
+
+    async def _opts_make(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        opt_type, reason = str(body.get("opt", "")), str(body.get("reason", ""))
+        if body.get("event_id"):
+            record = self.agent.inbox.events.newest(self.agent.state.get("vtn_id"), str(body["event_id"]))
+            if record is None or record.event is None:
+                raise BadRequestError(
+                    f"event_id: {body['event_id']!r}; expected one that `venctl status` shows"
+                )
+            made = self.opts.for_event(opt_type, record, reason)
+            note = f"operator: {reason}" if opt_type == OPT_OUT else ""
+            self.agent.inbox.set_opt(record, opt_type, note)
+        else:
+            start, end = _moment(body, "start"), _moment(body, "end")
+            context = str(body.get("market_context") or "")
+            made = self.opts.schedule(opt_type, start, end, reason, context)
+        return web.json_response(_opt_row(made), status=201)
+
+    async def _opts_cancel(self, request: web.Request) -> web.Response:
+        return web.json_response(_opt_row(self.opts.cancel(str((await _body(request)).get("opt_id", "")))))
+
+    async def _registration(self, request: web.Request) -> web.Response:
+        action = (await _body(request)).get("action")
+        if action == "cancel":
+            await self.agent.cancel_registration()
+        elif action == "renew":
+            self.agent.register_again()
+        else:
+            raise BadRequestError(f"action: {action!r}; expected cancel or renew")
+        return web.json_response({"action": action})
 
 
-def _row(record: EventRecord, post: Post | None) -> dict[str, Any]:
-    values = post.values if post else ()
+@web.middleware
+async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except (BadRequestError, OptError) as error:
+        return web.json_response({"error": str(error)}, status=422)
+    except VtnError as error:
+        return web.json_response({"error": f"VTN: {error}"}, status=502)
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise BadRequestError(f"body: {error}; expected JSON") from error
+    if not isinstance(body, dict):
+        raise BadRequestError(f"body: {type(body).__name__}; expected a JSON object")
+    return body
+
+
+def _moment(body: dict[str, Any], key: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(body.get(key)))
+    except ValueError as error:
+        raise BadRequestError(f"{key}: {body.get(key)!r}; expected a date and time with offset") from error
+    if moment.tzinfo is None:
+        raise BadRequestError(f"{key}: {body.get(key)!r}; expected an offset such as -04:00")
+    return moment
+
+
+def _seconds(age: timedelta | None) -> float | None:
+    return None if age is None else round(age.total_seconds(), 1)
+
+
+def _event_row(record: EventRecord, entry: Entry | None) -> dict[str, Any]:
+    post = entry.post if entry else None
     return {
         "event_id": record.event_id,
         "modification": record.modification,
+        "change": record.change,
         "created_at": iso(record.created_at),
         "received_at": iso(record.received_at),
         "responded_at": iso(record.responded_at),
         "opt": record.opt,
+        "code": record.code,
         "reason": record.reason,
-        "cancelled": record.implied_cancel or bool(record.event and record.event.cancelled),
+        "cancelled": record.dropped or bool(record.event and record.event.cancelled),
+        "test": bool(record.event and record.event.test),
         "sensor_id": post.sensor_id if post else None,
         "belief_time": iso(post.belief_time) if post else None,
-        "posted_at": iso(post.posted_at) if post else None,
-        "error": post.error if post else "",
-        "values": [
-            {"start": iso(item.start), "value": item.value, "unit": post.unit if post else ""}
-            for item in values
-        ],
+        "posted_at": iso(entry.sent_at) if entry else None,
+        "error": entry.error if entry else "",
+        "values": [] if post is None else _values(post),
+    }
+
+
+def _values(post: Post) -> list[dict[str, Any]]:
+    return [{"start": iso(item.start), "value": item.value, "unit": post.unit} for item in post.values]
+
+
+def _outbox_row(entry: Entry) -> dict[str, Any]:
+    post = entry.post
+    return {
+        "id": entry.entry_id,
+        "state": entry.state,
+        "sensor_id": post.sensor_id,
+        "start": iso(post.start),
+        "values": len(post.values),
+        "unit": post.unit,
+        "event_id": post.event_id,
+        "modification": post.modification,
+        "change": post.change,
+        "poster": post.poster,
+        "belief_time": iso(post.belief_time),
+        "attempts": entry.attempts,
+        "created_at": iso(entry.created_at),
+        "next_attempt": iso(entry.next_attempt),
+        "sent_at": iso(entry.sent_at),
+        "error": entry.error,
+    }
+
+
+def _opt_row(opt: Opt) -> dict[str, Any]:
+    return {
+        "opt_id": opt.opt_id,
+        "opt": opt.opt_type,
+        "reason": opt.reason,
+        "market_context": opt.market_context,
+        "event_id": opt.event_id,
+        "start": iso(opt.start),
+        "end": iso(opt.end),
+        "state": opt.state,
+        "error": opt.error,
     }

@@ -3,13 +3,15 @@
 import re
 from typing import Protocol
 
+import aiohttp
 from flexmeasures_client import FlexMeasuresClient
 
 from cariflex_openadr.settings.ven import FlexMeasuresSettings
-from cariflex_openadr.storage.ven import Post
+from cariflex_openadr.storage.outbox import Post
 
 _STATUS = re.compile(r"status code (\d{3})|\b(\d{3}), message=")
-_PASSING = frozenset({401, 408, 425, 429})
+# Rights and sensors may be made by a deployment that is still running.
+_PASSING = frozenset({401, 403, 404, 408, 425, 429})
 
 
 class PostError(RuntimeError):
@@ -17,7 +19,7 @@ class PostError(RuntimeError):
 
 
 class PostRefusedError(PostError):
-    """FlexMeasures will never take these values (wrong unit, no rights, ...)."""
+    """FlexMeasures will never take these values (wrong unit, naive times, ...)."""
 
 
 class BeliefCollisionError(PostError):
@@ -35,23 +37,26 @@ class SensorPoster(Protocol):
 
 
 class FlexMeasuresPoster:
-    """SensorPoster on a FlexMeasures server. Its client logs in again when the token (6 h) has ended."""
+    """SensorPoster on a FlexMeasures server, one client a posting user.
+
+    The client logs in again when its token (6 h) has ended.
+    """
 
     def __init__(self, settings: FlexMeasuresSettings) -> None:
         self._settings = settings
-        self._client: FlexMeasuresClient | None = None
+        self._clients: dict[str, FlexMeasuresClient] = {}
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        while self._clients:
+            _, client = self._clients.popitem()
+            await client.close()
 
     async def post(self, post: Post) -> None:
         """Post one run of values; ``prior`` is their belief time. The same values again are no error."""
         values = [item.value for item in post.values]
         try:
-            await self._connected().post_sensor_data(
+            await self._client(post.poster).post_sensor_data(
                 sensor_id=post.sensor_id,
                 start=post.values[0].start.isoformat(),
                 # As timedelta: of a text the client takes no more than 99 minutes.
@@ -60,26 +65,38 @@ class FlexMeasuresPoster:
                 unit=post.unit,
                 prior=post.belief_time.isoformat(),
             )
-        except (ValueError, OSError, TimeoutError, KeyError, TypeError, AttributeError) as error:
+        except (
+            aiohttp.ClientError,
+            ValueError,
+            OSError,
+            TimeoutError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:
             # Refusals come as ValueError, HTTP trouble as ConnectionError; what is no JSON trips the client.
             raise _classify(str(error) or type(error).__name__) from error
 
-    def _connected(self) -> FlexMeasuresClient:
-        if self._client is None:
+    def _client(self, name: str) -> FlexMeasuresClient:
+        if name not in self._clients:
             settings = self._settings
-            self._client = FlexMeasuresClient(
+            user = settings.posters.get(name)
+            if user is None:
+                known = ", ".join(settings.posters)
+                raise PostRefusedError(f"poster {name!r}; expected one of {known}")
+            self._clients[name] = FlexMeasuresClient(
                 host=settings.host,
                 port=settings.port,
                 ssl=settings.ssl,
-                email=settings.email,
-                password=settings.password,
-                # Our own queue retries; the client's patience would only hold up what comes behind.
+                email=user.email,
+                password=user.password,
+                # Our own outbox retries; the client's patience would only hold up what comes behind.
                 max_request_attempts=1,
                 request_timeout=20.0,
                 request_retry_timeout=30.0,
                 request_retry_interval=1.0,
             )
-        return self._client
+        return self._clients[name]
 
 
 def _classify(message: str) -> PostError:

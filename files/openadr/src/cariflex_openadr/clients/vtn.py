@@ -1,114 +1,221 @@
-"""The VTN as the VEN sees it: OpenADR 2.0b over HTTP, built and parsed by openleadr's messaging.
+"""The VTN as the VEN sees it: OpenADR 2.0b over HTTP(S), built by openleadr, read by ``xml_tree``.
 
-openleadr's own client is not used: it gives up when the VTN is down at its start, and one raising handler
-opts out of every event of a message.
+openleadr's own client is not used: it gives up when the VTN is down at its start, one raising handler opts
+out of every event of a message, and its parser mangles ids.
 """
 
+import ssl
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
+from xml.sax.saxutils import escape
 
 import aiohttp
-from lxml.etree import XMLSyntaxError
-from openleadr.messaging import create_message, parse_message, validate_xml_schema
+from openleadr.messaging import create_message
 from openleadr.utils import generate_id
 
-from cariflex_openadr.messages.xml_guard import MAX_BYTES, UnsafeXmlError, check_xml
+from cariflex_openadr.messages.xml_guard import MAX_BYTES, UnsafeXmlError
+from cariflex_openadr.messages.xml_tree import (
+    Element,
+    MessageError,
+    duration,
+    find,
+    name_of,
+    read_message,
+    text,
+)
 
 TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=5, sock_read=10)
 OK = 200
-
-Reply = tuple[str, dict[str, Any]]
+# Response codes with which a VTN says that it does not know this VEN.
+UNKNOWN_VEN = frozenset({"452", "463"})
 
 
 class VtnError(RuntimeError):
     """The VTN could not be reached or answered with something unusable; worth another try later."""
 
 
+class VtnRefusedError(VtnError):
+    """The VTN read the message and said no. ``code`` is OpenADR's response code."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class Envelope(Protocol):
+    """How messages are sealed on their way out and checked on their way in."""
+
+    def seal(self, message_type: str, payload: dict[str, Any]) -> bytes:
+        """The message as it goes on the wire."""
+
+    def check(self, content: bytes) -> None:
+        """Raises ValueError unless the message may be believed."""
+
+
+class PlainEnvelope:
+    """Messages without signature."""
+
+    def seal(self, message_type: str, payload: dict[str, Any]) -> bytes:
+        """Render by openleadr's template."""
+        return str(create_message(message_type, **payload)).encode()
+
+    def check(self, _: bytes) -> None:
+        """Nothing to check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A VTN's answer: the message's name, and the message itself (None for an empty answer)."""
+
+    name: str
+    message: Element | None
+
+    def text(self, path: str) -> str:
+        """Text at ``path`` of the message, empty when there is none."""
+        return "" if self.message is None else text(self.message, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What the VTN granted; a ``poll_interval`` of zero means that it asks for none."""
+
+    registration_id: str
+    vtn_id: str
+    poll_interval: timedelta
+
+
 class VtnClient:
     """Requests of one VEN. Every method raises VtnError."""
 
-    def __init__(self, vtn_url: str, ven_name: str, ven_id: str, registration_id: str) -> None:
+    def __init__(
+        self,
+        vtn_url: str,
+        ven_name: str,
+        ven_id: str,
+        *,
+        tls: ssl.SSLContext | None = None,
+        envelope: Envelope | None = None,
+    ) -> None:
         self._url, self._ven_name, self._ven_id = vtn_url, ven_name, ven_id
-        self._registration_id = registration_id
+        self._tls, self._envelope = tls, envelope or PlainEnvelope()
+        self._signed = envelope is not None
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; the next request opens new ones."""
         if self._session is not None:
             await self._session.close()
             self._session = None
 
-    async def register(self) -> timedelta:
-        """Register or re-register; the poll interval the VTN asks for (zero when it names none)."""
-        kind, payload = await self._request(
+    async def register(self, registration_id: str) -> Registration:
+        """Register, or register again under ``registration_id`` (empty: as somebody new)."""
+        reply = await self.request(
             "EiRegisterParty",
             "oadrCreatePartyRegistration",
             request_id=generate_id(),
-            ven_name=self._ven_name,
-            registration_id=self._registration_id,
+            ven_name=escape(self._ven_name),
+            registration_id=escape(registration_id) or None,
             http_pull_model=True,
-            xml_signature=False,
+            xml_signature=self._signed,
             report_only=False,
             profile_name="2.0b",
             transport_name="simpleHttp",
             transport_address=None,
         )
-        registration, ven_id = payload.get("registration_id"), payload.get("ven_id")
-        if kind != "oadrCreatedPartyRegistration" or not registration:
-            raise VtnError(f"registration of {self._ven_name}: refused; expected a VEN the VTN knows")
-        if str(ven_id) != self._ven_id:
-            raise VtnError(f"registration of {self._ven_name}: venID {ven_id}; expected {self._ven_id}")
-        self._registration_id = str(registration)
-        asked = payload.get("requested_oadr_poll_freq")
-        return asked if isinstance(asked, timedelta) else timedelta(0)
+        refused_unless_ok(reply, "eiResponse")
+        found, ven_id = reply.text("registrationID"), reply.text("venID")
+        if reply.name != "oadrCreatedPartyRegistration" or not found:
+            raise VtnRefusedError(
+                reply.text("eiResponse/responseCode"),
+                f"registration of {self._ven_name}: {reply.name} without registrationID; "
+                "expected a VEN the VTN knows",
+            )
+        if ven_id != self._ven_id:
+            reason = f"registration of {self._ven_name}: venID {ven_id}; expected {self._ven_id}"
+            raise VtnRefusedError("", reason)
+        asked = timedelta(0)
+        if reply.text("oadrRequestedOadrPollFreq/duration"):
+            try:
+                asked = duration(reply.message, "oadrRequestedOadrPollFreq/duration")
+            except MessageError as error:
+                raise VtnError(f"registration of {self._ven_name}: {error}") from error
+        return Registration(found, reply.text("vtnID"), asked)
+
+    async def cancel_registration(self, registration_id: str) -> None:
+        """End the registration."""
+        reply = await self.request(
+            "EiRegisterParty",
+            "oadrCancelPartyRegistration",
+            request_id=generate_id(),
+            registration_id=escape(registration_id),
+        )
+        refused_unless_ok(reply, "eiResponse")
 
     async def poll(self) -> Reply:
-        """What the VTN has for us: message type and payload."""
-        return await self._request("OadrPoll", "oadrPoll")
+        """What the VTN has for us."""
+        reply = await self.request("OadrPoll", "oadrPoll")
+        refused_unless_ok(reply, "eiResponse")
+        return reply
 
     async def request_events(self) -> Reply:
         """All events on offer."""
-        return await self._request("EiEvent", "oadrRequestEvent", request_id=generate_id())
+        reply = await self.request("EiEvent", "oadrRequestEvent", request_id=generate_id())
+        refused_unless_ok(reply, "eiResponse")
+        return reply
 
     async def created_event(self, request_id: str, responses: list[dict[str, Any]]) -> None:
-        """Answer events. A VTN that does not know one of them (452) has forgotten it: nothing left to do."""
-        head = {"response_code": OK, "response_description": "OK", "request_id": request_id}
-        await self._request("EiEvent", "oadrCreatedEvent", response=head, event_responses=responses)
+        """Answer events."""
+        head = {"response_code": OK, "response_description": "OK", "request_id": escape(request_id)}
+        reply = await self.request("EiEvent", "oadrCreatedEvent", response=head, event_responses=responses)
+        refused_unless_ok(reply, "eiResponse")
 
-    async def acknowledge(self, service: str, request_id: str | None) -> None:
-        """An empty oadrResponse, as oadrRequestReregistration wants it."""
-        head = {"response_code": OK, "response_description": "OK", "request_id": request_id}
-        await self._request(service, "oadrResponse", response=head)
+    async def acknowledge(self, service: str, message_type: str, request_id: str, **payload: Any) -> Reply:
+        """Answer a message of the VTN's that came with a poll: all is well."""
+        head = {"response_code": OK, "response_description": "OK", "request_id": escape(request_id)}
+        return await self.request(service, message_type, response=head, **payload)
 
-    async def _request(self, service: str, message_type: str, **payload: Any) -> Reply:
-        message = create_message(message_type, ven_id=self._ven_id, **payload)
-        content = await self._send(f"{self._url}/{service}", message)
-        if not content:
-            return "", {}
+    async def request(self, service: str, message_type: str, **payload: Any) -> Reply:
+        """Send a message to a service; the VTN's answer as it is."""
+        content = self._envelope.seal(message_type, {"ven_id": self._ven_id, **payload})
+        answer = await self._send(f"{self._url}/{service}", content)
+        if not answer.strip():
+            return Reply("", None)
         try:
-            check_xml(content)
-            validate_xml_schema(content)
-            kind, answer = parse_message(content)
+            message = read_message(answer)
+            self._envelope.check(answer)
         except UnsafeXmlError as error:
             raise VtnError(f"{service}: answer refused: {error}") from error
-        except (XMLSyntaxError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise VtnError(f"{service}: no OpenADR message ({type(error).__name__}: {error})") from error
-        return str(kind), dict(answer)
+        except ValueError as error:
+            raise VtnError(f"{service}: answer cannot be used: {error}") from error
+        return Reply(name_of(message), message)
 
-    async def _send(self, url: str, message: str) -> bytes:
+    async def _send(self, url: str, content: bytes) -> bytes:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=TIMEOUT, headers={"Content-Type": "application/xml"}
             )
         try:
-            async with self._session.post(url, data=message.encode(), allow_redirects=False) as reply:
-                content = bytearray()
+            async with self._session.post(
+                url, data=content, allow_redirects=False, ssl=self._tls or True
+            ) as reply:
+                answer = bytearray()
                 async for chunk in reply.content.iter_chunked(65536):
-                    content += chunk
-                    if len(content) > MAX_BYTES:
+                    answer += chunk
+                    if len(answer) > MAX_BYTES:
                         raise VtnError(f"{url}: answer over {MAX_BYTES} bytes")
                 if reply.status != OK:
                     raise VtnError(f"{url}: HTTP {reply.status}")
-                return bytes(content)
+                return bytes(answer)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise VtnError(f"{url}: {type(error).__name__}: {error}") from error
+
+
+def refused_unless_ok(reply: Reply, path: str) -> None:
+    """Raise VtnRefusedError when the answer carries a response code that is no success."""
+    if reply.message is None or find(reply.message, path) is None:
+        return
+    code = reply.text(f"{path}/responseCode")
+    if not code.startswith("2"):
+        reason = reply.text(f"{path}/responseDescription")
+        raise VtnRefusedError(code, f"{reply.name}: response {code} {reason}; expected 200")

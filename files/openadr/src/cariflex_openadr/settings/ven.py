@@ -10,6 +10,7 @@ from cariflex_openadr.domain.units import SENSOR_UNITS
 from cariflex_openadr.settings.reading import (
     Listen,
     SettingsError,
+    items,
     listen,
     number,
     obj,
@@ -17,6 +18,8 @@ from cariflex_openadr.settings.reading import (
     secret,
     text,
 )
+
+DEFAULT_DATABASE = Path("/var/lib/openadr-ven/ven.sqlite3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +32,27 @@ class SensorRef:
 
 
 @dataclass(frozen=True, slots=True)
+class PostingUser:
+    """A FlexMeasures user whose name stands as source at what it posts."""
+
+    name: str
+    email: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
 class FlexMeasuresSettings:
-    """Where values go: host without scheme, port, and the posting user."""
+    """Where values go: host without scheme, port, posting users by name. The VEN posts as the first."""
 
     host: str
     port: int
     ssl: bool
-    email: str
-    password: str
+    posters: dict[str, PostingUser]
+
+    @property
+    def own_poster(self) -> str:
+        """Name of the user that the VEN's own values are posted as."""
+        return next(iter(self.posters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +68,8 @@ class VenSettings:
     flexmeasures: FlexMeasuresSettings
     sensors: dict[SignalKind, SensorRef]
     log_level: str
+    database: Path = DEFAULT_DATABASE
+    resources: frozenset[str] = frozenset()
 
 
 def ven_settings(raw: dict[str, Any]) -> VenSettings:
@@ -68,12 +86,28 @@ def ven_settings(raw: dict[str, Any]) -> VenSettings:
             host=text(flexmeasures, "host"),
             port=int(number(flexmeasures, "port")),
             ssl=bool(flexmeasures.get("ssl", False)),
-            email=text(flexmeasures, "email"),
-            password=secret(text(flexmeasures, "password_file")),
+            posters=_posters(flexmeasures),
         ),
         sensors=_sensors(Path(text(raw, "sensor_map_file")), obj(raw, "sensors")),
         log_level=text(raw, "log_level"),
+        database=Path(text(raw, "database")) if "database" in raw else DEFAULT_DATABASE,
+        resources=frozenset(str(item) for item in items(raw, "resources"))
+        if "resources" in raw
+        else frozenset(),
     )
+
+
+def _posters(raw: dict[str, Any]) -> dict[str, PostingUser]:
+    users = [
+        PostingUser(text(item, "name"), text(item, "email"), secret(text(item, "password_file")))
+        for item in items(raw, "posters")
+    ]
+    found = {user.name: user for user in users}
+    if not found or len(found) != len(users):
+        raise SettingsError(
+            f"flexmeasures.posters: {[user.name for user in users]}; expected at least one, no name twice"
+        )
+    return found
 
 
 def _sensors(path: Path, names: dict[str, Any]) -> dict[SignalKind, SensorRef]:

@@ -2,12 +2,12 @@
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cariflex_openadr.domain.model import SensorValue
 from cariflex_openadr.runtime import Clock, utc_now
-from cariflex_openadr.storage.ven_database import to_moment, to_text
+from cariflex_openadr.storage.ven_database import to_moment, to_text, transaction
 
 PENDING, SENT, DEAD = "pending", "sent", "dead"
 
@@ -97,19 +97,36 @@ class Outbox:
         )
 
     def due(self, limit: int = 1) -> list[Entry]:
-        """Pending posts whose time has come, longest waiting first."""
+        """Pending posts whose time has come, longest waiting first.
+
+        The posts of one sensor go out in their order: one that waits holds up what came later for its sensor,
+        and no other sensor's.
+        """
         rows = self._connection.execute(
-            "SELECT * FROM outbox WHERE state = ? AND next_attempt <= ? ORDER BY next_attempt, id LIMIT ?",
-            (PENDING, to_text(self._clock()), limit),
+            """
+            SELECT * FROM outbox AS entry WHERE state = :pending AND next_attempt <= :now AND NOT EXISTS (
+                SELECT 1 FROM outbox AS older
+                WHERE older.sensor_id = entry.sensor_id AND older.state = :pending AND older.id < entry.id)
+            ORDER BY next_attempt, id LIMIT :limit
+            """,
+            {"pending": PENDING, "now": to_text(self._clock()), "limit": limit},
         )
         return [_entry(row) for row in rows]
 
-    def next_attempt(self) -> datetime | None:
-        """When the next pending post is due, None when none is pending."""
+    def newest_belief(self, event_id: str) -> datetime | None:
+        """The latest belief time among the posts of an event."""
         found = self._connection.execute(
-            "SELECT MIN(next_attempt) FROM outbox WHERE state = ?", (PENDING,)
+            "SELECT MAX(belief_time) FROM outbox WHERE event_id = ?", (event_id,)
         ).fetchone()[0]
         return to_moment(found) if found else None
+
+    def is_believed(self, sensor_id: int, start: datetime, end: datetime, belief_time: datetime) -> bool:
+        """True when a post holds this belief time for a slot of the sensor between ``start`` and ``end``."""
+        found = self._connection.execute(
+            'SELECT 1 FROM outbox WHERE sensor_id = ? AND belief_time = ? AND start < ? AND "end" > ?',
+            (sensor_id, to_text(belief_time), to_text(end), to_text(start)),
+        ).fetchone()
+        return found is not None
 
     def sent(self, entry_id: int) -> None:
         """FlexMeasures has taken it."""
@@ -132,8 +149,31 @@ class Outbox:
             (DEAD, error, entry_id),
         )
 
-    def believe(self, entry_id: int, belief_time: datetime) -> None:
-        """Keep a raised belief time, before the post that uses it: a repost is then the same belief."""
+    def raise_belief(self, entry: Entry) -> Entry | None:
+        """Keep a belief time one second later before it is used: a repost is then the same belief.
+
+        What was put in later for the same slots stays later. None when a later post for them was sent already
+        at that second: this one is superseded, and done with.
+        """
+        post = entry.post
+        belief = post.belief_time + timedelta(seconds=1)
+        overlapping = (entry.entry_id, post.sensor_id, to_text(post.end), to_text(post.start))
+        with transaction(self._connection):
+            later = self._connection.execute(
+                'SELECT * FROM outbox WHERE id > ? AND sensor_id = ? AND start < ? AND "end" > ? ORDER BY id',
+                overlapping,
+            ).fetchall()
+            if any(row["state"] == SENT and to_moment(row["belief_time"]) <= belief for row in later):
+                self.sent(entry.entry_id)
+                return None
+            self._believe(entry.entry_id, belief)
+            latest = belief
+            for row in (row for row in later if row["state"] != SENT):
+                latest = max(to_moment(row["belief_time"]), latest + timedelta(seconds=1))
+                self._believe(row["id"], latest)
+        return replace(entry, post=replace(post, belief_time=belief))
+
+    def _believe(self, entry_id: int, belief_time: datetime) -> None:
         self._connection.execute(
             "UPDATE outbox SET belief_time = ? WHERE id = ?", (to_text(belief_time), entry_id)
         )
@@ -145,6 +185,11 @@ class Outbox:
             (PENDING, to_text(self._clock()), SENT, entry_id),
         )
         return int(changed.rowcount)
+
+    def check_writable(self) -> None:
+        """Take and release the writer's lock. Raises sqlite3.Error when the database cannot be written."""
+        with transaction(self._connection):
+            self._connection.execute("UPDATE outbox SET attempts = attempts WHERE id = -1")
 
     def entries(self, state: str | None = None, limit: int = 1000) -> list[Entry]:
         """Posts, newest first; ``state`` picks pending, sent or dead ones."""

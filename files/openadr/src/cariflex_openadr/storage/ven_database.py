@@ -22,17 +22,25 @@ MIGRATIONS: tuple[str, ...] = (
         modification INTEGER NOT NULL,
         change INTEGER NOT NULL,
         created_at TEXT,
+        belief_time TEXT,
         received_at TEXT NOT NULL,
         ends_at TEXT NOT NULL,
         document TEXT,
         opt TEXT NOT NULL,
         code INTEGER NOT NULL,
         reason TEXT NOT NULL,
-        dropped INTEGER NOT NULL DEFAULT 0,
+        dropped INTEGER NOT NULL,
+        request_id TEXT NOT NULL,
+        answer_due INTEGER NOT NULL,
         responded_at TEXT,
         UNIQUE (event_id, modification, change)
     ) STRICT;
     CREATE INDEX event_newest ON event (vtn_id, event_id, sequence);
+
+    CREATE TABLE state (
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT;
 
     CREATE TABLE outbox (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -56,7 +64,8 @@ MIGRATIONS: tuple[str, ...] = (
         UNIQUE (sensor_id, start, event_id, modification, change)
     ) STRICT;
     CREATE INDEX outbox_due ON outbox (state, next_attempt);
-    CREATE INDEX outbox_event ON outbox (event_id, modification, change);
+    CREATE INDEX outbox_sensor ON outbox (sensor_id, state, id);
+    CREATE INDEX outbox_belief ON outbox (event_id, belief_time);
 
     CREATE TABLE intent (
         revision INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -73,6 +82,30 @@ MIGRATIONS: tuple[str, ...] = (
         targets TEXT NOT NULL,
         test INTEGER NOT NULL,
         UNIQUE (vtn_id, event_id)
+    ) STRICT;
+
+    CREATE TABLE opt (
+        opt_id TEXT PRIMARY KEY,
+        opt_type TEXT NOT NULL CHECK (opt_type IN ('optIn', 'optOut')),
+        reason TEXT NOT NULL,
+        market_context TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        modification INTEGER NOT NULL,
+        start TEXT,
+        "end" TEXT,
+        created_at TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('pending', 'sent', 'cancelling', 'cancelled', 'refused')),
+        error TEXT NOT NULL DEFAULT ''
+    ) STRICT;
+
+    CREATE TABLE report_request (
+        report_request_id TEXT PRIMARY KEY,
+        specifier_id TEXT NOT NULL,
+        r_ids TEXT NOT NULL,
+        granularity_s INTEGER NOT NULL,
+        back_s INTEGER NOT NULL,
+        sent_until TEXT NOT NULL,
+        ends_at TEXT
     ) STRICT;
     """,
 )
