@@ -44,7 +44,7 @@ lint: venv-dev ## ruff, mypy, yamllint, ansible-lint, shellcheck, role specs, sy
 	ansible-lint --offline
 	scripts/lint_shell.sh
 	python scripts/check_role_specs.py
-	python scripts/check_variable_prefixes.py
+	PYTHONPATH=module_utils python scripts/check_variable_prefixes.py
 	python scripts/role_readmes.py --check
 	for e in dev test prod; do ansible-playbook -i inventories/$$e playbooks/site.yml --syntax-check; done
 

@@ -1,0 +1,1 @@
+"""The inventory's variables: which names the project knows, and which ones do nothing."""
