@@ -66,6 +66,7 @@ options:
           port: {description: Text., type: str}
           tag: {description: "Id or name, for example Used or Reserved.", type: str}
           exclude_ping: {description: Exclude from status checks., type: bool}
+          last_seen: {description: "Moment, YYYY-MM-DD hh:mm:ss in phpIPAM's time zone.", type: str}
           custom_fields: {description: "Custom fields, with or without C(custom_).", type: dict, default: {}}
 """
 

@@ -37,7 +37,7 @@ def compose_fragment(
     """Render one Compose file for the services of a role.
 
     :param services: container name -> Compose service; three keys are ours: ``addresses``
-        (network -> IPv4 address or empty), ``secrets`` (names of files in *secrets_dir*) and anything
+        (network -> IPv4 address, empty, or what `compose_endpoints` made of it), ``secrets`` (names of files in *secrets_dir*) and anything
         else is taken as Compose's own and wins over the common settings.
     :param environment: dev, test or prod: the ownership label's value.
     :param checksum: changes when a mounted file changes, which recreates the containers.
@@ -60,7 +60,7 @@ def compose_fragment(
             **_COMMON,
             **own,
             "labels": labels,
-            "networks": {net: {"ipv4_address": ip} if ip else {} for net, ip in addresses.items()},
+            "networks": {network: _endpoint(place) for network, place in addresses.items()},
         }
     document: dict[str, Any] = {"services": rendered, "networks": networks}
     if secrets:
@@ -72,9 +72,35 @@ def compose_fragment(
     return yaml.safe_dump(plain, sort_keys=True, default_flow_style=False, width=120)
 
 
+def compose_endpoints(
+    addresses: Mapping[str, Mapping[str, str]], macs: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, Any]]:
+    """Put fixed MAC addresses beside addresses.
+
+    :param addresses: container -> network -> IPv4 address.
+    :param macs: container -> network -> MAC address; containers and networks may be missing.
+    :return: container -> network -> address, or ``{"ipv4": ..., "mac": ...}`` where a MAC is fixed.
+    """
+    return {
+        container: {
+            network: {"ipv4": ip, "mac": macs[container][network]}
+            if network in macs.get(container, {})
+            else ip
+            for network, ip in networks.items()
+        }
+        for container, networks in addresses.items()
+    }
+
+
+def _endpoint(place: Any) -> dict[str, str]:
+    if isinstance(place, Mapping):
+        return {"ipv4_address": place["ipv4"], "mac_address": place["mac"]}
+    return {"ipv4_address": place} if place else {}
+
+
 class FilterModule:
     """Registers the filters with Ansible."""
 
     def filters(self) -> dict[str, Any]:
         """Names as used in the roles."""
-        return {"compose_fragment": compose_fragment}
+        return {"compose_fragment": compose_fragment, "compose_endpoints": compose_endpoints}

@@ -74,6 +74,8 @@ def normalise(values: Values, tags: Mapping[str, int] | None = None) -> dict[str
             result[name] = normalise_tag(value, tags)
         elif name in FLAG_FIELDS:
             result[name] = int(value)
+        elif name == "lastSeen":
+            result[name] = str(value)
         elif name in TEXT_FIELDS or name.startswith(_CUSTOM):
             result[name] = normalise_text(value)
         else:
@@ -120,7 +122,6 @@ class FoundAddress:
     subnet_id: int
     ip: Ip
     values: Values
-    last_seen: str = ""
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,7 @@ def parse_address(row: Mapping[str, Any]) -> FoundAddress:
     values: dict[str, Any] = {name: flat.get(name) or None for name in (*TEXT_FIELDS, "mac")}
     values |= {name: int(flat.get(name) or 0) for name in FLAG_FIELDS}
     values["tag"] = int(flat.get("tag") or TAG_USED)
+    values["lastSeen"] = str(flat.get("lastSeen") or "")
     values |= {
         name: normalise_text(value)
         for name, value in flat.items()
@@ -214,5 +216,4 @@ def parse_address(row: Mapping[str, Any]) -> FoundAddress:
         subnet_id=int(row["subnetId"]),
         ip=ip_address(str(row["ip"])),
         values=values,
-        last_seen=str(row.get("lastSeen") or ""),
     )

@@ -45,6 +45,7 @@ FIELDS = {
     "port": "port",
     "tag": "tag",
     "exclude_ping": "excludePing",
+    "last_seen": "lastSeen",
 }
 ADDRESS_OPTIONS: dict[str, Any] = {
     "hostname": {"type": "str"},
@@ -54,6 +55,7 @@ ADDRESS_OPTIONS: dict[str, Any] = {
     "port": {"type": "str"},
     "tag": {"type": "str"},
     "exclude_ping": {"type": "bool"},
+    "last_seen": {"type": "str"},
     "custom_fields": {"type": "dict", "default": {}},
 }
 
