@@ -36,6 +36,14 @@ uninstall: venv ## remove what deploy made; data only with ARGS="-e uninstall_da
 verify: venv ## ask every service, and follow events from the VTN to FlexMeasures
 	ansible-playbook -i $(INVENTORY) playbooks/operations/verify.yml $(ARGS)
 
+.PHONY: drift
+drift: venv ## compare phpIPAM, engine, host and inventory; fails when they disagree
+	ansible-playbook -i $(INVENTORY) playbooks/operations/drift.yml $(ARGS)
+
+.PHONY: ipam-seen
+ipam-seen: venv ## tell phpIPAM which containers run now
+	ansible-playbook -i $(INVENTORY) playbooks/operations/ipam_seen.yml $(ARGS)
+
 .PHONY: lint
 lint: venv-dev ## ruff, mypy, yamllint, ansible-lint, shellcheck, role specs, syntax of every environment
 	ruff check .

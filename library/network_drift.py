@@ -19,7 +19,11 @@ options:
     type: dict
     suboptions:
       subnets: {description: CIDRs of the section., type: list, elements: str, required: true}
-      records: {description: "Our records: subnet, ip, hostname, mac.", type: list, elements: dict, required: true}
+      records:
+        description: Our records, with C(subnet), C(ip), C(hostname) and C(mac).
+        type: list
+        elements: dict
+        required: true
   docker_socket: {description: The engine's Unix socket., type: path, default: /var/run/docker.sock}
 """
 

@@ -39,3 +39,24 @@ options:
     type: float
     default: 10.0
 """
+
+    # For plugins, whose options name their environment variables themselves.
+    PLUGIN = r"""
+options:
+  url: {description: Address of phpIPAM., type: str, env: [{name: PHPIPAM_URL}]}
+  app_id: {description: Name of the API app., type: str, env: [{name: PHPIPAM_APP_ID}]}
+  app_code: {description: The app's code., type: str, env: [{name: PHPIPAM_APP_CODE}]}
+  username: {description: User without an app code., type: str, env: [{name: PHPIPAM_USERNAME}]}
+  password: {description: The user's password., type: str, env: [{name: PHPIPAM_PASSWORD}]}
+  validate_certs:
+    description: Check the certificate.
+    type: bool
+    default: true
+    env: [{name: PHPIPAM_VALIDATE_CERTS}]
+  ca_path: {description: File with the authority., type: path, env: [{name: PHPIPAM_CA_PATH}]}
+  timeout_s:
+    description: Longest wait for one answer in seconds.
+    type: float
+    default: 10.0
+    env: [{name: PHPIPAM_TIMEOUT_S}]
+"""

@@ -37,8 +37,8 @@ def compose_fragment(
     """Render one Compose file for the services of a role.
 
     :param services: container name -> Compose service; three keys are ours: ``addresses``
-        (network -> IPv4 address, empty, or what `compose_endpoints` made of it), ``secrets`` (names of files in *secrets_dir*) and anything
-        else is taken as Compose's own and wins over the common settings.
+        (network -> IPv4 address, empty, or what `compose_endpoints` made of it), ``secrets`` (names of
+        files in *secrets_dir*) and anything else is taken as Compose's own and wins over the common settings.
     :param environment: dev, test or prod: the ownership label's value.
     :param checksum: changes when a mounted file changes, which recreates the containers.
     :param volumes: names of the named volumes that the services use.

@@ -30,7 +30,7 @@ def read_host(socket_path: str, environment: str) -> HostFacts:
 def parse_network(item: dict[str, Any]) -> tuple[str, NetworkFact]:
     """Parse an element of /networks: its name and its IPv4 configuration."""
     configs = (item.get("IPAM") or {}).get("Config") or []
-    config = next((c for c in configs if "." in str(c.get("Subnet", ""))), {})
+    config: dict[str, Any] = next((c for c in configs if "." in str(c.get("Subnet", ""))), {})
     options = item.get("Options") or {}
     bridge = options.get("com.docker.network.bridge.name") or f"br-{item['Id'][:12]}"
     fact = NetworkFact(

@@ -86,9 +86,7 @@ def _container(
     for network, wanted in places.items():
         endpoint = next((e for e in host.endpoints if (e.container, e.network) == (name, network)), None)
         faults = []
-        if endpoint is None:
-            faults.append("the container does not run in this network")
-        elif wanted not in ("any", endpoint.ip):
+        if endpoint is not None and wanted not in ("any", endpoint.ip):
             faults.append(f"the container uses {endpoint.ip}")
         here = _NONE
         if ipam is not None:
@@ -96,7 +94,7 @@ def _container(
             records = [r for r in ipam.records if r.subnet == subnet and r.hostname.lower() == name.lower()]
             here = ", ".join(r.ip for r in records) or _NONE
             faults += _record_faults(wanted, endpoint, records)
-        engine = endpoint.ip if endpoint else _NONE
+        engine = endpoint.ip if endpoint else "not running"
         yield Row(f"{name} in {network}", wanted, here, engine, _NONE, "; ".join(faults) or "ok")
 
 
@@ -121,7 +119,7 @@ def _unknown_endpoints(
     ipam: Ipam | None,
     host: HostFacts,
 ) -> Iterator[Row]:
-    """Yield our containers at fixed addresses that the table does not know; the pools are the engine's affair."""
+    """Yield our containers at fixed addresses that the table does not know."""
     for endpoint in host.endpoints:
         network = networks.get(endpoint.network)
         known = endpoint.network in containers.get(endpoint.container, {})
