@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from cariflex_s2.clients.flexmeasures import FlexMeasuresError, ScheduleServer
 from cariflex_s2.controller import Controller
+from cariflex_s2.domain.feasible import reach_w
 from cariflex_s2.domain.flex_model import flex_model
 from cariflex_s2.domain.schedule import EPOCH, SLOT, Schedule
 from cariflex_s2.metrics import Metrics
@@ -34,11 +34,11 @@ class Scheduler:
     problem: str = ""
     _prices: dict[tuple[int, datetime], float] = field(default_factory=dict)
     _prices_until: datetime = EPOCH
-    _planned: set[str] = field(default_factory=set)
+    _asked: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
         """Work until cancelled."""
-        await self.read_back(list(self.controller.resources.values()))
+        await self.read_back()
         while True:
             await self.check()
             await asyncio.sleep(self.settings.check_interval.total_seconds())
@@ -52,6 +52,8 @@ class Scheduler:
     async def _reason(self) -> str:
         now = self.clock()
         connected = set(self._connected())
+        # An EV that comes back is planned anew.
+        self._asked &= connected
         if not connected:
             return ""
         new_prices = await self._new_prices(now)
@@ -63,14 +65,18 @@ class Scheduler:
             return "new prices"
         if freed:
             return "event ended"
-        return "device connected" if connected - self._planned else ""
+        return "device connected" if connected - self._asked else ""
 
     def _connected(self) -> list[str]:
-        return [
-            resource_id
-            for resource_id, session in self.controller.sessions.items()
-            if session.device is not None and session.state is not None
-        ]
+        """Resources whose device is there and can move."""
+        return [resource_id for resource_id in sorted(self.controller.sessions) if self._movable(resource_id)]
+
+    def _movable(self, resource_id: str) -> bool:
+        session = self.controller.sessions.get(resource_id)
+        if session is None or session.device is None or session.state is None:
+            return False
+        reach = reach_w(session.device, session.state.fill_level_kwh, session.resource.limits_w)
+        return reach.low < reach.high
 
     async def _new_prices(self, now: datetime) -> bool:
         """Whether prices that were known have changed, or new ones came into the hours looked at before."""
@@ -93,82 +99,76 @@ class Scheduler:
         return looked_at != known
 
     async def schedule(self, reason: str) -> None:
-        """Trigger for every connected device, then take what FlexMeasures has stored."""
-        now = self.clock()
-        self.last_run = now
-        resources = self.controller.resources
-        chosen = [resources[resource_id] for resource_id in self._connected()]
-        start = now - (now - EPOCH) % SLOT
-        try:
-            if self.settings.site_asset_id:
-                await self._trigger(self.settings.site_asset_id, list(resources.values()), start, now)
-            else:
-                for resource in chosen:
-                    await self._trigger(resource.asset_id, [resource], start, now)
-        except FlexMeasuresError as error:
-            self.metrics.schedule_runs.labels(result="failed").inc()
-            self._report(f"schedule not made, the last good one holds: {error}")
+        """Trigger and read back one device after the other; one that fails keeps its last good schedule.
+
+        FlexMeasures takes the devices that are already planned as given, so that the site's capacity holds for
+        all. Ten devices in one plan took minutes of a core.
+        """
+        self.last_run = self.clock()
+        problems: list[str] = []
+        planned: list[int] = []
+        for resource_id in self._connected():
+            resource = self.controller.resources[resource_id]
+            self._asked.add(resource_id)
+            try:
+                if not await self._trigger(resource, planned):
+                    continue
+                await self._read(resource)
+            except FlexMeasuresError as error:
+                self.metrics.schedule_runs.labels(result="failed").inc()
+                problems.append(f"{resource_id}: no new schedule, the last good one holds: {error}")
+                continue
+            self.metrics.schedule_runs.labels(result="made").inc()
+            planned.append(resource.schedule.sensor_id)
+        if problems:
+            self._report("; ".join(problems))
             return
-        self.metrics.schedule_runs.labels(result="made").inc()
-        self._planned = {resource.resource_id for resource in chosen}
-        if await self.read_back(chosen):
-            self.last_success, self.problem = now, ""
-            LOGGER.info("scheduled", extra={"reason": reason, "devices": len(chosen)})
+        self.last_success, self.problem = self.clock(), ""
+        LOGGER.info("scheduled", extra={"reason": reason, "devices": len(planned)})
 
-    async def _trigger(
-        self, asset_id: int, resources: list[Resource], start: datetime, now: datetime
-    ) -> None:
-        models = [self._model(resource, start) for resource in resources]
-        await self.server.schedule(
-            asset_id, start, self.settings.horizon, models, self.settings.flex_context, now
-        )
-
-    def _model(self, resource: Resource, start: datetime) -> dict[str, Any]:
-        """A device's flex-model; one that is away takes part without power."""
-        model: dict[str, Any] = {
-            "asset": resource.asset_id,
-            "consumption": {"sensor": resource.schedule.sensor_id},
-        }
+    async def _trigger(self, resource: Resource, planned: list[int]) -> bool:
+        """Have one device planned; False when it has gone meanwhile."""
         session = self.controller.sessions.get(resource.resource_id)
         device = session.device if session is not None else None
         state = session.state if session is not None else None
         if device is None or state is None:
-            return model | _AWAY
-        end = start + self.settings.horizon
-        return model | flex_model(device, state, resource.limits_w, start, end)
-
-    async def read_back(self, resources: list[Resource]) -> bool:
-        """Read the schedule sensors and hand the schedules over; False when one could not be read."""
-        start = self.clock() - (self.clock() - EPOCH) % SLOT
-        for resource in resources:
-            sensor = resource.schedule
-            try:
-                read = await self.server.values(
-                    sensor.sensor_id, start, self.settings.horizon, sensor.unit, sensor.resolution
-                )
-            except FlexMeasuresError as error:
-                self._report(f"schedule of {resource.resource_id} not read, the last good one holds: {error}")
-                return False
-            powers = tuple(
-                value * W_PER_KW if value is not None and math.isfinite(value) else None
-                for value in read.values
-            )
-            schedule = Schedule(read.start, sensor.resolution, powers, self.clock())
-            if any(power is not None for power in powers):
-                self.controller.set_schedule(resource.resource_id, schedule)
-                gauge = self.metrics.schedule_end.labels(resource_id=resource.resource_id)
-                gauge.set(schedule.end.timestamp())
+            return False
+        now, horizon = self.clock(), self.settings.horizon
+        start = now - (now - EPOCH) % SLOT
+        model = flex_model(device, state, resource.limits_w, start, start + horizon)
+        model["sensor"] = resource.schedule.sensor_id
+        context = dict(self.settings.flex_context)
+        if planned:
+            context["inflexible-device-sensors"] = list(planned)
+        await self.server.schedule(resource.asset_id, start, horizon, [model], context, now)
         return True
+
+    async def read_back(self) -> None:
+        """Read what FlexMeasures has stored before this service was started."""
+        for resource in self.controller.resources.values():
+            try:
+                await self._read(resource)
+            except FlexMeasuresError as error:
+                self._report(f"{resource.resource_id}: schedule not read, the last good one holds: {error}")
+                return
+
+    async def _read(self, resource: Resource) -> None:
+        """Hand over what the schedule sensor holds. Raises FlexMeasuresError."""
+        sensor, now = resource.schedule, self.clock()
+        start = now - (now - EPOCH) % SLOT
+        read = await self.server.values(
+            sensor.sensor_id, start, self.settings.horizon, sensor.unit, sensor.resolution
+        )
+        powers = tuple(
+            value * W_PER_KW if value is not None and math.isfinite(value) else None for value in read.values
+        )
+        if any(power is not None for power in powers):
+            schedule = Schedule(read.start, sensor.resolution, powers, now)
+            self.controller.set_schedule(resource.resource_id, schedule)
+            gauge = self.metrics.schedule_end.labels(resource_id=resource.resource_id)
+            gauge.set(schedule.end.timestamp())
 
     def _report(self, problem: str) -> None:
         if problem != self.problem:
             LOGGER.error("scheduling trouble", extra={"reason": problem})
         self.problem = problem
-
-
-_AWAY: dict[str, Any] = {
-    "soc-at-start": "0 kWh",
-    "soc-min": "0 kWh",
-    "soc-max": "0 kWh",
-    "power-capacity": "0 kW",
-}

@@ -30,7 +30,7 @@ TIDY_EVERY = timedelta(hours=1)
 
 
 @dataclass(slots=True)
-class _Hub:
+class Hub:
     """Passes on what sessions learn."""
 
     controller: Controller
@@ -73,7 +73,7 @@ class Service:
         self.controller = Controller(settings.resources, Ledger(settings.ledger), metrics, clock)
         self.telemetry = Telemetry(settings.resources, ven_file, settings.fill_level_interval, metrics, clock)
         self.server = S2Server(
-            settings.resources, settings.tokens, _Hub(self.controller, self.telemetry), clock
+            settings.resources, settings.tokens, Hub(self.controller, self.telemetry), clock
         )
         self.controller.sessions, self.controller.drop = self.server.sessions, self.server.drop
         self.promises = Promises(ven_file, self.controller, metrics)

@@ -40,17 +40,13 @@ class FlexMeasures:
 
 @dataclass(frozen=True, slots=True)
 class Scheduling:
-    """When and over what FlexMeasures schedules. ``flex_context`` goes with every trigger.
-
-    Devices are scheduled together on the asset ``site_asset_id``, or each by itself when it is 0.
-    """
+    """When and how far FlexMeasures schedules. ``flex_context`` goes with every trigger."""
 
     flexmeasures: FlexMeasures
     interval: timedelta
     check_interval: timedelta
     horizon: timedelta
     price_sensor_ids: tuple[int, ...]
-    site_asset_id: int
     flex_context: dict[str, Any]
 
 
@@ -210,9 +206,6 @@ def _scheduling(raw: Any, tables: _Tables, resources: dict[str, Resource]) -> Sc
         raise SettingsError(
             f"scheduling: assets {unplaced} have no id; expected them in the sensor map's assets"
         )
-    site = raw.get("site_asset") or ""
-    if site and site not in tables.asset_ids:
-        raise SettingsError(f"scheduling.site_asset: {site!r}; expected an asset of the sensor map, or none")
     return Scheduling(
         flexmeasures=FlexMeasures(
             host=text(server, "host"),
@@ -225,7 +218,6 @@ def _scheduling(raw: Any, tables: _Tables, resources: dict[str, Resource]) -> Sc
         check_interval=_seconds(raw, "check_interval_s"),
         horizon=_seconds(raw, "horizon_s"),
         price_sensor_ids=tuple(int(tables.sensors[name]["id"]) for name in names),
-        site_asset_id=tables.asset_ids.get(site, 0),
         flex_context={key: _reference(value, tables.sensors) for key, value in context.items()},
     )
 

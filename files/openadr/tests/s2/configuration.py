@@ -75,7 +75,6 @@ def scheduling(directory: Path) -> dict[str, Any]:
         "check_interval_s": 60,
         "horizon_s": 86400,
         "price_sensors": ["consumption_price", "production_price"],
-        "site_asset": "Cariflex",
         "flex_context": {
             "site-power-capacity": "500 kW",
             "consumption-price": {"sensor": "consumption_price"},

@@ -31,7 +31,6 @@ def test__read_settings__scheduling_names_sensors_by_id(tmp_path: Path) -> None:
     found = read_settings(write_configuration(tmp_path, raw)).scheduling
     assert found is not None
     assert found.price_sensor_ids == (84, 85)
-    assert found.site_asset_id == 1
     assert found.flex_context["consumption-price"] == {"sensor": 84}
     assert found.flexmeasures.password == "a-password-of-no-use"
 
