@@ -101,7 +101,7 @@ class Scheduler:
     async def schedule(self, reason: str) -> None:
         """Trigger and read back one device after the other; one that fails keeps its last good schedule.
 
-        FlexMeasures takes the devices that are already planned as given, so that the site's capacity holds for
+        FlexMeasures takes the devices planned before as given, so that the site's capacity holds for
         all. Ten devices in one plan took minutes of a core.
         """
         self.last_run = self.clock()
