@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.cariflex.verify.events import expected_values, row_problem, values_problem, ven_row
+from tests.unit.module_utils.verify.rows import row
 
 MAP = {
     "sensors": [
@@ -22,23 +23,6 @@ def event(
         "modification": 2,
         "created_at": "2026-11-23T10:59:30Z",
         "signals": [{"name": name, "intervals": [interval]}],
-    }
-
-
-def row(**changes: Any) -> dict[str, Any]:
-    values = [{"start": f"2026-11-23T11:0{n}:00+00:00", "value": 40.0, "unit": "%"} for n in range(2)]
-    return {
-        "event_id": "e1",
-        "modification": 2,
-        "received_at": "2026-11-23T10:59:31Z",
-        "responded_at": "2026-11-23T10:59:32Z",
-        "posted_at": "2026-11-23T10:59:33Z",
-        "opt": "optIn",
-        "reason": "",
-        "error": "",
-        "sensor_id": 86,
-        "values": values,
-        **changes,
     }
 
 

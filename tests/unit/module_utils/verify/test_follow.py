@@ -5,6 +5,7 @@ from typing import Any
 
 from ansible.module_utils.cariflex.verify.follow import Follower
 from ansible.module_utils.cariflex.verify.services import Control
+from tests.unit.module_utils.verify.rows import row
 
 MAP = {"sensors": [{"id": 86, "name": "load_control_signal", "unit": "%", "resolution_s": 60}]}
 INTERVAL = {"start": "2026-11-23T11:00:00Z", "duration_s": 120, "value": 0.4}
@@ -14,22 +15,6 @@ EVENT = {
     "created_at": "2026-11-23T10:59:30Z",
     "signals": [{"name": "LOAD_CONTROL", "intervals": [INTERVAL]}],
 }
-
-
-def row(**changes: Any) -> dict[str, Any]:
-    return {
-        "event_id": "e1",
-        "modification": 2,
-        "received_at": "2026-11-23T10:59:31Z",
-        "responded_at": "2026-11-23T10:59:32Z",
-        "posted_at": "2026-11-23T10:59:33Z",
-        "opt": "optIn",
-        "reason": "",
-        "error": "",
-        "sensor_id": 86,
-        "values": [],
-        **changes,
-    }
 
 
 class SlowApi:
