@@ -1,5 +1,6 @@
 """Fixtures of the container tier: no run finds or leaves what another one made."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 from tests.container.flexmeasures_database import database, postgres_cluster
 
 __all__ = ["database", "no_platforms", "postgres_cluster", "project_root"]
-LABEL = "label=fr.cariflex.test=1"
+# Another value keeps a second run on the same machine apart.
+SUFFIX = os.environ.get("CARIFLEX_TEST_SUFFIX", "")
+LABEL = f"label=fr.cariflex.test=cariflex-test{SUFFIX}"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -24,15 +27,15 @@ def _remove_platforms():
         _docker("network", "rm", *networks)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def no_platforms():
-    """No test platform exists before the test, and none after it."""
+    """No test platform exists before the tests that use them, and none after."""
     _remove_platforms()
     yield
     _remove_platforms()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def project_root():
     """The repository's folder."""
     return ROOT

@@ -10,7 +10,8 @@ def test_the_engine_answers_and_starts_with_the_machine(host):
 
 
 def test_compose_v2_is_there(host):
-    assert host.check_output("docker compose version --short").lstrip("v").startswith("2.")
+    # The one from PyPI, for Debian 12, counts on from 2 to 5.
+    assert int(host.check_output("docker compose version --short").lstrip("v").split(".")[0]) >= 2
 
 
 def test_the_engine_gives_no_addresses_of_ours_away(host):

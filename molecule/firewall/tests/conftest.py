@@ -1,12 +1,15 @@
 """Two clients of the guarded machine, in networks of these tests: one outside, one the operator's own."""
 
 import json
+import os
 import subprocess
 
 import pytest
 
-PLATFORM = "cariflex-test-firewall"
-LABEL = "fr.cariflex.test=1"
+SUFFIX = os.environ.get("CARIFLEX_TEST_SUFFIX", "")
+PLATFORM = f"cariflex-test-firewall{SUFFIX}"
+LABEL = f"fr.cariflex.test=cariflex-test{SUFFIX}"
+REGISTRY = "registry:5000/"
 # TEST-NET-2 and the documentation prefix stand for the world; the other is in 10.0.0.0/8.
 NETWORKS = {
     "outside": ["--subnet=198.51.100.0/24", "--ipv6", "--subnet=2001:db8:77::/64"],
@@ -78,7 +81,9 @@ class Client:
 
 @pytest.fixture(scope="module")
 def image(host):
-    return host.check_output("docker image ls --format '{{.Repository}}:{{.Tag}}' cariflex/redis")
+    return host.check_output(
+        f"docker image ls --format '{{{{.Repository}}}}:{{{{.Tag}}}}' {REGISTRY}cariflex/redis"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +101,8 @@ def clients(image):
                 f"--name={name}",
                 f"--label={LABEL}",
                 f"--network={name}",
-                image,
+                # The host has it under the name that it was built as.
+                image.removeprefix(REGISTRY),
                 "sleep",
                 "infinity",
             )

@@ -1,11 +1,12 @@
 """Probes the machine from two networks, before and after what usually breaks such rules."""
 
+import os
 import subprocess
 import time
 
 import pytest
 
-MACHINE = "cariflex-test-firewall"
+MACHINE = "cariflex-test-firewall" + os.environ.get("CARIFLEX_TEST_SUFFIX", "")
 
 
 def _reboot(host):

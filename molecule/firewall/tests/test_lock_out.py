@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+MACHINE = "cariflex-test-firewall" + os.environ.get("CARIFLEX_TEST_SUFFIX", "")
 GUARD_S = 20
 
 
@@ -19,9 +20,9 @@ def inventory(host, tmp_path):
     host.check_output("which sshd || (apt-get update -qq && apt-get install -qqy openssh-server)")
     public = (tmp_path / "key.pub").read_text().strip()
     host.check_output(f"install -m 0700 -d /root/.ssh && echo '{public}' > /root/.ssh/authorized_keys")
-    show = '{{(index .NetworkSettings.Networks "cariflex-test-firewall").IPAddress}}'
+    show = f'{{{{(index .NetworkSettings.Networks "{MACHINE}").IPAddress}}}}'
     address = subprocess.run(
-        ["docker", "inspect", "--format", show, "cariflex-test-firewall"],
+        ["docker", "inspect", "--format", show, MACHINE],
         check=True,
         capture_output=True,
         text=True,

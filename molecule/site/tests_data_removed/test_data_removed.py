@@ -1,0 +1,9 @@
+"""After `uninstall` with uninstall_data no data is left, and the mark of an engine of ours stays."""
+
+
+def test_no_volume_is_left(host):
+    assert host.check_output("docker volume ls --quiet") == ""
+
+
+def test_nothing_that_the_roles_wrote_is_left(host):
+    assert host.check_output("find /opt/cariflex -mindepth 1 -maxdepth 1 -not -name state") == ""
