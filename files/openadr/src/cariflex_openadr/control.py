@@ -6,6 +6,7 @@ Standard library only: the health commands run every few seconds.
 import http.client
 import json
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 from cariflex_openadr.settings import Listen, SettingsError
@@ -17,16 +18,33 @@ class ControlError(RuntimeError):
     """The service refused, or could not be reached; the message is the service's own where it gave one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request carries: JSON, or a text of its own type."""
+
+    content: bytes
+    content_type: str = "application/json"
+
+
 def call(
-    listen: Listen, path: str, body: dict[str, Any] | None = None, *, post: bool = False
+    listen: Listen,
+    path: str,
+    body: dict[str, Any] | Body | None = None,
+    *,
+    post: bool = False,
+    method: str = "",
+    token: str = "",
 ) -> dict[str, Any]:
-    """The service's JSON answer: GET, or POST of ``body``. Raises ControlError."""
+    """The service's JSON answer: GET, or POST (or ``method``) of ``body``. Raises ControlError."""
     connection = http.client.HTTPConnection(listen.host, listen.port, timeout=TIMEOUT_S)
     try:
-        if post:
-            connection.request("POST", path, json.dumps(body or {}), {"Content-Type": "application/json"})
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        verb = method or ("POST" if post else "GET")
+        sent = body if isinstance(body, Body) else Body(json.dumps(body or {}).encode())
+        if verb == "GET":
+            connection.request(verb, path, headers=headers)
         else:
-            connection.request("GET", path)
+            connection.request(verb, path, sent.content, headers | {"Content-Type": sent.content_type})
         reply = connection.getresponse()
         answer = json.loads(reply.read() or b"{}")
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -1,21 +1,25 @@
-"""The VTN's use cases: publish the program, take operators' events, modify, cancel."""
+"""The VTN's use cases: publish the program, take operators' orders, modify, cancel."""
 
 import logging
 import secrets
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, timedelta
+from typing import Any
 
+from cariflex_openadr.domain import orders
 from cariflex_openadr.domain import program as programs
-from cariflex_openadr.domain.model import Event, EventStatus, Interval, Signal, SignalKind
-from cariflex_openadr.domain.rules import MINUTE, OverlapError, RuleError, check_event, ordered, overlapping
+from cariflex_openadr.domain.day_file import day_program
+from cariflex_openadr.domain.model import Event, SignalKind
+from cariflex_openadr.domain.orders import Change, Order
+from cariflex_openadr.domain.rules import OverlapError, RuleError, check_event, overlapping
 from cariflex_openadr.runtime import Clock, utc_now
-from cariflex_openadr.storage.vtn import Opt, VtnStore
+from cariflex_openadr.storage.events import Editor
+from cariflex_openadr.storage.vtn import KEEP_ENDED, VtnStore
 
 LOGGER = logging.getLogger(__name__)
-KEEP_ENDED = timedelta(days=2)
-DISPATCH_PRIORITY = 1
-# Operators' events have contexts of their own: within one context events may not overlap.
-DISPATCH_SUFFIX = "/dispatch"
+# How long the database keeps what is over.
+KEEP_EVENTS = timedelta(days=400)
+KEEP_REPORTS = timedelta(days=35)
 
 
 class UnknownEventError(LookupError):
@@ -24,133 +28,152 @@ class UnknownEventError(LookupError):
 
 @dataclass(slots=True)
 class Publisher:
-    """Owns every change to the events on offer. Raises RuleError for what may not be offered."""
+    """Owns every change to the events on offer. Raises RuleError for what may not be offered.
+
+    Several processes may publish at once: ids are deterministic, changes come one after another.
+    """
 
     program: programs.Program
     store: VtnStore
     clock: Clock = utc_now
+    problem: str = field(default="", init=False)
 
-    def publish_program(self) -> list[Event]:
-        """Put today's events on offer that are not yet; returns the new ones. Idempotent."""
-        now = self.clock()
-        self.store.drop_ended_before(now - KEEP_ENDED)
-        fresh = [
-            event for event in programs.due_events(self.program, now) if not self.store.event(event.event_id)
-        ]
-        for event in fresh:
-            self._insert(event)
-        return fresh
-
-    def dispatch(
-        self,
-        kind: SignalKind,
-        value: float,
-        duration: timedelta,
-        start: datetime | None = None,
-        *,
-        replace_running: bool = False,
-    ) -> Event:
-        """Offer an operator's event; without ``start`` at the next full minute.
-
-        ``replace_running`` cancels operators' events of the same kind that are in the way.
-        """
-        now = self.clock()
-        if kind is SignalKind.PRICE:
-            raise RuleError("type: price; expected load_control or simple")
-        begin = start or now - timedelta(seconds=now.second, microseconds=now.microsecond) + MINUTE
-        if begin + duration <= now:
-            raise RuleError(f"event: ends {(begin + duration).isoformat()}; expected an end in the future")
-        prefix = programs.ID_PREFIXES[kind]
-        event = Event(
-            event_id=f"{prefix}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
-            modification=0,
-            created_at=now,
-            market_context=self.program.market_contexts[kind] + DISPATCH_SUFFIX,
-            signals=(Signal(kind, (Interval(begin.astimezone(UTC), duration, value),)),),
-            priority=DISPATCH_PRIORITY,
-        )
-        check_event(event)
-        if replace_running:
-            for other in overlapping(event, self.store.events()):
-                self.cancel(other.event_id)
-        self._insert(event)
-        return event
-
-    def republish_price(self) -> Event:
-        """Today's prices once more, unchanged, as a new modification."""
+    async def publish_program(self) -> list[Event]:
+        """Put on offer what is due and is not yet; returns the new events. Idempotent."""
         now = self.clock()
         today = programs.local_day(now, self.program.timezone)
-        event = self._known(programs.event_id(SignalKind.PRICE, today))
-        if event.cancelled:
-            raise RuleError(f"event {event.event_id}: cancelled; expected a live event")
-        return self._modify(event, cancelled=False)
+        days = {
+            day: day_program(content, self.program.profile)
+            for day, content in (await self.store.events.days_from(today)).items()
+        }
+        due = programs.due_events(self.program, now, days)
+        mirror = self.store.mirror
+        fresh: list[Event] = []
+        self.problem = ""
+        for event in due:
+            if mirror.event(event.event_id) is not None:
+                continue
+            try:
+                async with self.store.events.changing() as editor:
+                    # Another process may have been quicker.
+                    if await editor.event(event.event_id) is None:
+                        await self._insert(editor, event)
+                        fresh.append(event)
+            except OverlapError as error:
+                # An operator's event of the program's own context; said, because the day lacks an event.
+                self.problem = f"program: {error}"
+        return fresh
 
-    def cancel(self, event_id: str) -> Event:
-        """Cancel an event: a new modification with status cancelled. Cancelling twice changes nothing."""
-        event = self._known(event_id)
-        if event.cancelled:
-            return event
-        if event.status_at(self.clock()) is EventStatus.COMPLETED:
-            raise RuleError(f"event {event_id}: completed; expected one that has not ended")
-        return self._modify(event, cancelled=True)
-
-    def distribution(self, ven_id: str) -> list[Event]:
-        """Events of a distribution, in order: all far or active ones, and cancellations not yet answered."""
+    async def tidy(self, window: timedelta) -> None:
+        """Forget what is over: in memory soon, in the database late; nonces after ``window``."""
         now = self.clock()
-        return ordered((event for event in self.store.events() if self._belongs(event, ven_id, now)), now)
+        self.store.mirror.drop_ended_before(now - KEEP_ENDED)
+        await self.store.events.drop_ended_before(now - KEEP_EVENTS)
+        await self.store.reports.drop_values_before(now - KEEP_REPORTS)
+        await self.store.answers.drop_nonces_before(now - 2 * window)
 
-    def has_news(self, ven_id: str) -> bool:
-        """True while the VEN has left a modification unanswered; polls redeliver until it has not."""
-        return any(
-            self.store.opt(ven_id, event.event_id, event.modification) is None
-            for event in self.distribution(ven_id)
+    async def dispatch(self, order: Order, *, replace_running: bool = False) -> Event:
+        """Offer an operator's event.
+
+        ``replace_running`` cancels operators' events of the same kind that are in the way, in the same
+        transaction: never both, never neither.
+        """
+        now = self.clock()
+        unknown = [ven_id for ven_id in order.ven_ids if self.store.mirror.ven(ven_id) is None]
+        if unknown:
+            raise RuleError(f"ven_ids: {unknown}; expected VENs that were added")
+        name = (
+            f"{programs.ID_PREFIXES[order.kind]}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         )
+        event = orders.new_event(order, name, self.program.market_contexts, now)
+        async with self.store.events.changing() as editor:
+            if replace_running:
+                for other in await self._clashes(editor, event):
+                    await self._put(editor, orders.cancelled(other, now))
+            await self._insert(editor, event)
+        return event
 
-    def take_opt(self, opt: Opt) -> None:
-        """Keep a VEN's answer. Raises UnknownEventError for an id or modification we never offered."""
-        event = self._known(opt.event_id)
-        if not 0 <= opt.modification <= event.modification:
-            raise UnknownEventError(f"event {opt.event_id}: no modification {opt.modification}")
-        self.store.put_opt(opt)
-        LOGGER.info(
-            "opt received",
-            extra={
-                "ven_id": opt.ven_id,
-                "event_id": opt.event_id,
-                "modification": opt.modification,
-                "opt": opt.opt,
-            },
-        )
+    async def republish_price(self) -> Event:
+        """Today's prices once more, unchanged, as a new modification."""
+        today = programs.local_day(self.clock(), self.program.timezone)
+        return await self.modify(programs.event_id(SignalKind.PRICE, today), Change())
 
-    def _belongs(self, event: Event, ven_id: str, now: datetime) -> bool:
-        status = event.status_at(now)
-        if status is EventStatus.CANCELLED:
-            answered = self.store.opt(ven_id, event.event_id, event.modification)
-            return answered is None and event.end > now
-        return status is not EventStatus.COMPLETED
+    async def modify(self, event_id: str, change: Change) -> Event:
+        """Change an event that is still on: a new modification."""
+        async with self.store.events.changing() as editor:
+            fresh = orders.modified(await self._known(editor, event_id), change, self.clock())
+            self._refuse(fresh, await self._clashes(editor, fresh))
+            await self._put(editor, fresh)
+        return fresh
 
-    def _known(self, event_id: str) -> Event:
-        event = self.store.event(event_id)
+    async def cancel(self, event_id: str) -> Event:
+        """Cancel an event: a new modification with status cancelled. Cancelling twice changes nothing."""
+        async with self.store.events.changing() as editor:
+            event = await self._known(editor, event_id)
+            fresh = orders.cancelled(event, self.clock())
+            if fresh is not event:
+                await self._put(editor, fresh)
+        return fresh
+
+    async def load_day(self, day: date, content: dict[str, Any]) -> list[Event]:
+        """Take a day's own program in place of the profile; what is on offer already is modified.
+
+        Returns the events that changed. Nothing is kept of a program that is refused.
+        """
+        now = self.clock()
+        if day < programs.local_day(now, self.program.timezone):
+            raise RuleError(f"day: {day.isoformat()}; expected today or later")
+        wanted = programs.day_events(self.program, day_program(content, self.program.profile), day, now)
+        for event in wanted.values():
+            check_event(event)
+        changed: list[Event] = []
+        async with self.store.events.changing() as editor:
+            for kind in SignalKind:
+                offered = await editor.event(programs.event_id(kind, day))
+                if offered is None or offered.cancelled or offered.end <= now:
+                    continue
+                fresh = wanted.get(kind)
+                if fresh is None:
+                    changed.append(orders.cancelled(offered, now))
+                elif fresh.signals != offered.signals:
+                    changed.append(orders.with_signals(offered, fresh.signals, now))
+            for event in changed:
+                self._refuse(event, await self._clashes(editor, event))
+                await self._put(editor, event)
+            await self.store.events.put_day(editor.connection, day, content, now)
+        return changed + await self.publish_program()
+
+    async def _known(self, editor: Editor, event_id: str) -> Event:
+        event = await editor.event(event_id)
         if event is None:
             raise UnknownEventError(f"event {event_id}: unknown")
         return event
 
-    def _modify(self, event: Event, *, cancelled: bool) -> Event:
-        changed = replace(
-            event, modification=event.modification + 1, created_at=self.clock(), cancelled=cancelled
-        )
-        self.store.put_event(changed)
-        LOGGER.info(
-            "event modified",
-            extra={"event_id": event.event_id, "modification": changed.modification, "cancelled": cancelled},
-        )
-        return changed
+    async def _clashes(self, editor: Editor, event: Event) -> list[Event]:
+        if event.cancelled:
+            return []
+        return overlapping(event, await editor.in_context(event.market_context, event.start, event.end))
 
-    def _insert(self, event: Event) -> None:
-        check_event(event)
-        clashes = overlapping(event, self.store.events())
+    @staticmethod
+    def _refuse(event: Event, clashes: list[Event]) -> None:
         if clashes:
             names = ", ".join(other.event_id for other in clashes)
             raise OverlapError(f"event: overlaps {names} in {event.market_context}; expected no overlap")
-        self.store.put_event(event)
-        LOGGER.info("event published", extra={"event_id": event.event_id, "start": event.start.isoformat()})
+
+    async def _insert(self, editor: Editor, event: Event) -> None:
+        check_event(event)
+        self._refuse(event, await self._clashes(editor, event))
+        await self._put(editor, event)
+
+    @staticmethod
+    async def _put(editor: Editor, event: Event) -> None:
+        await editor.put(event)
+        LOGGER.info(
+            "event published" if event.modification == 0 else "event modified",
+            extra={
+                "event_id": event.event_id,
+                "modification": event.modification,
+                "start": event.start.isoformat(),
+                "cancelled": event.cancelled,
+            },
+        )

@@ -4,10 +4,12 @@ import asyncio
 import json
 import logging
 import signal
+import ssl
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from aiohttp import web
 
@@ -21,6 +23,11 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 def utc_now() -> datetime:
     """The time, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """An id that nobody has given before."""
+    return uuid4().hex
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -56,11 +63,13 @@ def set_up_logging(level: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-async def start_site(app: web.Application, listen: Listen) -> tuple[web.AppRunner, int]:
+async def start_site(
+    app: web.Application, listen: Listen, tls: ssl.SSLContext | None = None
+) -> tuple[web.AppRunner, int]:
     """Serve ``app``; the port is the bound one, which matters when 0 was asked for."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
     await runner.setup()
-    await web.TCPSite(runner, listen.host, listen.port).start()
+    await web.TCPSite(runner, listen.host, listen.port, ssl_context=tls).start()
     return runner, int(runner.addresses[0][1])
 
 

@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cariflex_openadr import venctl, vtnctl
+from cariflex_openadr.runtime import utc_now
 from cariflex_openadr.ven import Ven
 from cariflex_openadr.vtn import Vtn
 from support import VEN_ID, eventually
 from support.ven import FlexMeasuresDouble, status
-from support.vtn import PRICES, operator
+from support.vtn import PRICES, TOKEN, operator
 
 
 async def test_program__through_both_services__values_with_units_and_times(
@@ -61,10 +63,9 @@ async def test_operator__republished_price__each_modification_answered_and_poste
     _, event = await operator(vtn, "POST", "/events/price/today/modify")
     assert event["modification"] == 1
 
-    def answered() -> bool:
-        return vtn.store.opt(VEN_ID, event["event_id"], 1) is not None
-
-    await eventually(answered)
+    await eventually(lambda: not vtn.store.mirror.news(VEN_ID, utc_now()))
+    _, events = await operator(vtn, "GET", f"/events/{event['event_id']}")
+    assert [(opt["modification"], opt["opt"]) for opt in events["opts"]] == [(1, "optIn")]
     await eventually(lambda: sum(post.sensor_id == 84 for post in flexmeasures.posts) >= 2)
     rows = [row for row in (await status(ven))["events"] if row["event_id"] == event["event_id"]]
     assert [row["modification"] for row in rows] == [0, 1]
@@ -93,11 +94,14 @@ async def test_operator__bad_request__refused_in_words(
 
 
 async def test_control_commands__against_running_services(
-    vtn: Vtn, ven: Ven, capsys: pytest.CaptureFixture[str]
+    vtn: Vtn, ven: Ven, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """vtnctl and venctl speak to the services' own HTTP; exit code 1 with the service's words on refusal."""
     await eventually(lambda: ven.agent.last_poll is not None)
-    at_vtn, at_ven = ["--url", f"127.0.0.1:{vtn.operator_port}"], ["--url", f"127.0.0.1:{ven.status_port}"]
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    at_vtn = ["--url", f"127.0.0.1:{vtn.operator_port}", "--token-file", str(token)]
+    at_ven = ["--url", f"127.0.0.1:{ven.status_port}"]
     for command in (["health"], ["vens"], ["events"], ["republish-price"]):
         assert await asyncio.to_thread(vtnctl.run, [*at_vtn, *command]) == 0
     for command in (["health"], ["status"]):
@@ -110,4 +114,7 @@ async def test_control_commands__against_running_services(
     assert await asyncio.to_thread(vtnctl.run, [*at_vtn, *load]) == 1
     assert event["event_id"] in capsys.readouterr().err
     assert await asyncio.to_thread(vtnctl.run, [*at_vtn, "cancel", event["event_id"]]) == 0
-    assert await asyncio.to_thread(vtnctl.run, ["--url", "127.0.0.1:1", "health"]) == 1
+    assert (
+        await asyncio.to_thread(vtnctl.run, ["--url", "127.0.0.1:1", "--token-file", str(token), "health"])
+        == 1
+    )

@@ -8,13 +8,13 @@ import pytest
 from aiohttp import web
 
 from cariflex_openadr.clients.vtn import VtnClient, VtnError
-from cariflex_openadr.runtime import start_site
+from cariflex_openadr.runtime import start_site, utc_now
 from cariflex_openadr.settings import Listen
+from cariflex_openadr.settings.vtn import VtnSettings
 from cariflex_openadr.ven import Ven
 from cariflex_openadr.vtn import Vtn
 from support import BOMB, VEN_ID, eventually
 from support.ven import FlexMeasuresDouble, status, ven_config
-from support.vtn import vtn_config
 
 
 @pytest.fixture
@@ -40,14 +40,14 @@ async def test_ven__dtd_bomb_in_a_reply__refused(bombing_port: int) -> None:
 
 
 def _all_answered(vtn: Vtn) -> bool:
-    return not vtn.publisher.has_news(VEN_ID)
+    return not vtn.store.mirror.news(VEN_ID, utc_now())
 
 
 async def test_ven__vtn_down_at_start_then_restarted__never_gives_up(
-    flexmeasures: FlexMeasuresDouble,
+    vtn_settings: VtnSettings, flexmeasures: FlexMeasuresDouble
 ) -> None:
     """openleadr's run() ends when the VTN is down; ours polls for ever, and needs no new registration."""
-    first = Vtn(vtn_config())
+    first = Vtn(vtn_settings)
     await first.start()
     port = first.openadr_port
     await first.stop()
@@ -56,7 +56,7 @@ async def test_ven__vtn_down_at_start_then_restarted__never_gives_up(
     await eventually(lambda: ven.agent.last_error != "")
     assert (await status(ven, "/healthz"))["status"] == "failing"
     for _ in range(2):
-        vtn = Vtn(replace(vtn_config(), openadr=Listen("127.0.0.1", port)))
+        vtn = Vtn(replace(vtn_settings, openadr=Listen("127.0.0.1", port)))
         await vtn.start()
         await eventually(partial(_all_answered, vtn))
         await vtn.stop()
@@ -67,5 +67,10 @@ async def test_ven__vtn_down_at_start_then_restarted__never_gives_up(
 async def test_ven__registration_cancelled__asked_to_register_again(vtn: Vtn, ven: Ven) -> None:
     """Rule: a VEN whose registration is gone is told to re-register, and does."""
     await eventually(lambda: ven.agent.last_poll is not None)
-    vtn.store.set_registered(VEN_ID, False)
-    await eventually(lambda: vtn.store.is_registered(VEN_ID))
+    await vtn.store.parties.set_registered(VEN_ID, False)
+    await eventually(lambda: registered(vtn))
+
+
+def registered(vtn: Vtn) -> bool:
+    known = vtn.store.mirror.ven(VEN_ID)
+    return known is not None and known.registered

@@ -7,7 +7,7 @@ from cariflex_openadr.domain.model import Event, Interval, Signal, SignalKind
 from cariflex_openadr.domain.program import due_events, event_id, local_day
 from cariflex_openadr.domain.rules import ordered
 from support import TurnableClock
-from support.vtn import vtn_config
+from support.vtn import program
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Offers:
 
     def publish_program(self) -> None:
         """Put the day's program on offer."""
-        for event in due_events(vtn_config().program, self.clock()):
+        for event in due_events(program(), self.clock()):
             self.events.setdefault(event.event_id, event)
 
     def dispatch(
@@ -44,7 +44,7 @@ class Offers:
 
     def republish_price(self) -> Event:
         """Today's prices as a new modification."""
-        today = local_day(self.clock(), vtn_config().program.timezone)
+        today = local_day(self.clock(), program().timezone)
         return self.modify(event_id(SignalKind.PRICE, today))
 
     def distribution(self) -> list[Event]:

@@ -13,11 +13,11 @@ from cariflex_openadr.domain.program import due_events, next_midnight
 from cariflex_openadr.domain.rules import RuleError, check_event, ordered, overlapping
 from cariflex_openadr.domain.units import per_kwh_to_per_mwh, per_mwh_to_per_kwh, to_sensor_unit
 from support import NOON
-from support.vtn import vtn_config
+from support.vtn import program
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-PROGRAM = vtn_config().program
+PROGRAM = program()
 
 
 def event(

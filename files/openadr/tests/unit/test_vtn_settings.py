@@ -7,13 +7,14 @@ import pytest
 
 from cariflex_openadr.settings import SettingsError, read_config
 from cariflex_openadr.settings.vtn import vtn_settings
-from support.vtn import raw_vtn_config
+from support.vtn import TOKEN, program, raw_vtn_config
 
 
-def test_vtn_settings__complete__converted() -> None:
-    settings = vtn_settings(raw_vtn_config())
-    assert settings.program.load_control is not None
-    assert settings.program.load_control.duration.total_seconds() == 14400
+def test_vtn_settings__complete__converted(tmp_path: Path) -> None:
+    settings = vtn_settings(raw_vtn_config(tmp_path))
+    assert settings.program.profile.load_control is not None
+    assert settings.program.profile.load_control.duration.total_seconds() == 14400
+    assert settings.admin_token == TOKEN
 
 
 @pytest.mark.parametrize(
@@ -22,12 +23,29 @@ def test_vtn_settings__complete__converted() -> None:
         ({"vtn_id": "cariflex_vtn"}, "452"),
         ({"vens": None}, "vens"),
         ({"poll_interval_s": "10"}, "poll_interval_s"),
-        ({"vens": 2 * raw_vtn_config()["vens"]}, "repetition"),
+        ({"vens": 2 * [{"ven_name": "a", "ven_id": "b", "registration_id": "c"}]}, "repetition"),
+        ({"admin_token_file": "/nowhere"}, "secret file /nowhere"),
+        ({"database": {"host": "db"}}, "port"),
     ],
 )
-def test_vtn_settings__wrong__named(change: dict[str, Any], words: str) -> None:
+def test_vtn_settings__wrong__named(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        vtn_settings(raw_vtn_config() | change)
+        vtn_settings(raw_vtn_config(tmp_path) | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"key_type": "dsa"}, "key_type: 'dsa'"),
+        ({"tls": {"host": "127.0.0.1", "port": 8443}, "tls_names": []}, "tls_names"),
+        ({"requests_per_s": 0}, "more than 0"),
+    ],
+)
+def test_vtn_settings__wrong_security__named(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    raw = raw_vtn_config(tmp_path)
+    raw["security"] |= change
+    with pytest.raises(SettingsError, match=words):
+        vtn_settings(raw)
 
 
 @pytest.mark.parametrize(
@@ -38,11 +56,12 @@ def test_vtn_settings__wrong__named(change: dict[str, Any], words: str) -> None:
         ({"load_control": {"start": "18:00", "duration_s": 90, "capacity": 0.5}}, "multiple of 60"),
         ({"load_control": {"start": "18:00", "duration_s": 60, "capacity": 2}}, "0 to 1"),
         ({"demand_response": {"start": "25:00", "duration_s": 60, "level": 1}}, "demand_response"),
+        ({"day_ahead_at": "noon"}, "HH:MM"),
     ],
 )
 def test_vtn_settings__wrong_program__named(change: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        vtn_settings(raw_vtn_config(**change))
+        program(**change)
 
 
 def test_read_config__no_json__path_named(tmp_path: Path) -> None:

@@ -1,143 +1,197 @@
-"""The VTN's OpenADR face: openleadr's server with our own delivery.
+"""The VTN's OpenADR face: what comes in over HTTP is guarded, read, proved to be its sender's, and answered.
 
-openleadr clears its 'new event' flag on sending and forgets opts of modifications, so polls, event requests
-and created events are answered from the store here. One server a process: its lookup is class-level.
+openleadr's server is not used: it keeps everything in memory, delivers at most once, has no EiOpt, and lets
+VENs in unseen when another program ends TLS. Its schema is.
 """
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
-from openleadr import OpenADRServer, errors
-from openleadr.messaging import TEMPLATES, create_message
-from openleadr.service import VTNService
-from openleadr.utils import flatten_xml
 
-from cariflex_openadr.messages.events import to_wire
+from cariflex_openadr.domain.access import AccessError, Proof, authorise
+from cariflex_openadr.domain.party import VenRecord
+from cariflex_openadr.messages import replies, requests
+from cariflex_openadr.messages.requests import Request
+from cariflex_openadr.messages.schema import InvalidMessageError, message_of, parse
 from cariflex_openadr.messages.xml_guard import MAX_BYTES, UnsafeXmlError, check_xml
-from cariflex_openadr.publisher import Publisher, UnknownEventError
-from cariflex_openadr.runtime import Clock, utc_now
-from cariflex_openadr.settings.vtn import VenIdentity, VtnSettings
-from cariflex_openadr.storage.vtn import Opt, VtnStore
+from cariflex_openadr.security.rate_limit import RateLimit
+from cariflex_openadr.security.signatures import SignatureError, Signatures
+from cariflex_openadr.services import events, opts, registration, reports
+from cariflex_openadr.services.common import Handler, Services
+from cariflex_openadr.storage.database import DatabaseError
 
 LOGGER = logging.getLogger(__name__)
 PATH = "/OpenADR2/Simple/2.0b"
+CONTENT_TYPES = ("application/xml", "text/xml")
+# A stranger may err this often; then it waits.
+STRANGERS = RateLimit(per_s=1, burst=30)
 
-Reply = tuple[str, dict[str, Any]]
+HANDLERS: dict[str, dict[str, Handler]] = {
+    "OadrPoll": {"oadrPoll": events.poll},
+    "EiEvent": {"oadrRequestEvent": events.request_event, "oadrCreatedEvent": events.created_event},
+    "EiReport": {
+        "oadrRegisterReport": reports.register,
+        "oadrCreatedReport": reports.created,
+        "oadrUpdateReport": reports.update,
+    },
+    "EiOpt": {"oadrCreateOpt": opts.create, "oadrCancelOpt": opts.cancel},
+    "EiRegisterParty": {
+        "oadrCreatePartyRegistration": registration.create,
+        "oadrCancelPartyRegistration": registration.cancel,
+    },
+}
+# A VEN's answers to what we asked with a poll: nothing more is to be said.
+ACKNOWLEDGEMENTS = (
+    "oadrResponse",
+    "oadrRegisteredReport",
+    "oadrCanceledReport",
+    "oadrCanceledPartyRegistration",
+)
 
 
-@web.middleware
-async def guard_xml(request: web.Request, handler: Any) -> web.StreamResponse:
-    """Answer dangerous or foreign bodies before openleadr, whose parser they would crash, sees them."""
-    if request.method == "POST":
-        if request.content_type != "application/xml":
-            return web.Response(status=415, text="Content-Type: expected application/xml\n")
-        try:
-            check_xml(await request.read())
-        except UnsafeXmlError as error:
-            LOGGER.warning("message refused", extra={"peer": request.remote, "reason": str(error)})
-            return web.Response(status=400, text=f"{error}\n")
-    response: web.StreamResponse = await handler(request)
-    return response
+class RefusedError(Exception):
+    """A message that gets no OpenADR reply, but an HTTP status with few words."""
+
+    def __init__(self, status: HTTPStatus, words: str) -> None:
+        super().__init__(words)
+        self.status, self.words = status, words
 
 
 class OpenAdrApi:
-    """Wires openleadr's services to the publisher and the store."""
+    """The same for both doors, plain HTTP and mutual TLS."""
 
     def __init__(
-        self, settings: VtnSettings, publisher: Publisher, store: VtnStore, clock: Clock = utc_now
+        self,
+        services: Services,
+        signatures: Signatures,
+        limit: RateLimit,
+        *,
+        signature_required: bool = False,
     ) -> None:
-        self._vens = {ven.ven_id: ven for ven in settings.vens}
-        self._publisher, self._store, self._clock = publisher, store, clock
-        server = OpenADRServer(
-            vtn_id=settings.vtn_id,
-            http_path_prefix=PATH,
-            requested_poll_freq=settings.poll_interval,
-            ven_lookup=self._lookup,
-        )
-        server.add_handler("on_poll", self._poll)
-        server.add_handler("on_create_party_registration", self._register)
-        server.add_handler("on_cancel_party_registration", self._unregister)
-        events = server.services["event_service"]
-        events.handlers["oadrRequestEvent"] = self._request_event
-        events.handlers["oadrCreatedEvent"] = self._created_event
-        # openleadr leaves a bare partial on the class, which later Pythons would turn into a method.
-        VTNService._create_message = staticmethod(_render)
-        server.app.middlewares.append(guard_xml)
-        server.app._client_max_size = MAX_BYTES
-        self.app: web.Application = server.app
+        self._services, self._signatures, self._limit = services, signatures, limit
+        self._signature_required = signature_required
+        self._strangers = RateLimit(per_s=STRANGERS.per_s, burst=STRANGERS.burst)
+        self.counts: dict[str, int] = {}
 
-    def _lookup(self, ven_id: str) -> dict[str, str] | None:
-        ven = self._vens.get(str(ven_id))
-        if ven is None or not self._store.is_registered(ven.ven_id):
-            return None
-        return {"ven_id": ven.ven_id, "ven_name": ven.ven_name, "registration_id": ven.registration_id}
+    def app(self) -> web.Application:
+        """An application for one door."""
+        app = web.Application(client_max_size=MAX_BYTES)
+        app.add_routes([web.post(f"{PATH}/{{service}}", self._handle)])
+        return app
 
-    def _register(self, payload: dict[str, Any]) -> tuple[str, str] | bool:
-        ven = self._configured(str(payload.get("ven_name")))
-        asked = payload.get("ven_id")
-        if ven is None or (asked is not None and str(asked) != ven.ven_id):
-            LOGGER.warning("registration refused", extra={"ven_name": str(payload.get("ven_name"))[:64]})
-            return False
-        self._store.set_registered(ven.ven_id, True)
-        LOGGER.info("VEN registered", extra={"ven_id": ven.ven_id})
-        return ven.ven_id, ven.registration_id
+    async def _handle(self, http: web.Request) -> web.Response:
+        try:
+            body = await self._answer(http)
+        except RefusedError as refusal:
+            self._count(f"http_{refusal.status.value}")
+            headers = {"Retry-After": "10"} if refusal.status in (429, 503) else {}
+            return web.Response(status=refusal.status.value, text=f"{refusal.words}\n", headers=headers)
+        return web.Response(body=body.encode(), content_type="application/xml", charset="utf-8")
 
-    def _configured(self, ven_name: str) -> VenIdentity | None:
-        return next((ven for ven in self._vens.values() if ven.ven_name == ven_name), None)
+    async def _answer(self, http: web.Request) -> str:
+        service = http.match_info["service"]
+        handlers = HANDLERS.get(service)
+        if handlers is None:
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"service: expected one of {', '.join(HANDLERS)}")
+        if http.content_type not in CONTENT_TYPES:
+            raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type: expected application/xml")
+        stranger = http.remote or ""
+        if self._strangers.exhausted(stranger):
+            raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "too many refused messages; come back later")
+        if not self._services.store.ready.is_set():
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "database unreachable; come back later")
+        try:
+            return await self._reply(service, handlers, http)
+        except (UnsafeXmlError, InvalidMessageError) as error:
+            self._note_stranger(stranger, str(error))
+            raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
+        except (AccessError, SignatureError) as error:
+            self._note_stranger(stranger, str(error))
+            raise RefusedError(HTTPStatus.FORBIDDEN, "refused") from error
+        except (*DatabaseError, TimeoutError) as error:
+            LOGGER.warning("message not taken", extra={"service": service, "reason": str(error).strip()})
+            raise RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "database unreachable; come back later"
+            ) from error
 
-    def _unregister(self, payload: dict[str, Any]) -> Reply:
-        ven = self._vens[str(payload["ven_id"])]
-        if str(payload.get("registration_id")) != ven.registration_id:
-            raise errors.InvalidIdError("registrationID is not that of this VEN")
-        self._store.set_registered(ven.ven_id, False)
-        LOGGER.info("VEN cancelled its registration", extra={"ven_id": ven.ven_id})
-        return "oadrCanceledPartyRegistration", {"ven_id": ven.ven_id, "registration_id": ven.registration_id}
+    async def _reply(self, service: str, handlers: dict[str, Handler], http: web.Request) -> str:
+        proof = self._peer(http)
+        payload = parse(check_xml(await http.read()))
+        signer = await self._signatures.verify(payload)
+        proof = Proof(proof.over_tls, proof.peer, signer)
+        request = requests.read(message_of(payload))
+        self._count(request.kind)
+        if request.kind in ACKNOWLEDGEMENTS:
+            return ""
+        signed_object = await self._dispatch(service, handlers, request, proof)
+        signature = self._signatures.sign(signed_object) if signer else ""
+        return replies.payload(signed_object, signature)
 
-    def _poll(self, ven_id: str) -> Reply | None:
-        ven_id = str(ven_id)
-        self._store.put_poll(ven_id, self._clock())
-        return self._distribute(ven_id) if self._publisher.has_news(ven_id) else None
-
-    def _request_event(self, payload: dict[str, Any]) -> Reply:
-        return self._distribute(str(payload["ven_id"]))
-
-    def _distribute(self, ven_id: str) -> Reply:
-        now = self._clock()
-        events = [to_wire(event, ven_id, now) for event in self._publisher.distribution(ven_id)]
-        return "oadrDistributeEvent", {"events": events}
-
-    def _created_event(self, payload: dict[str, Any]) -> Reply:
-        ven_id, now = str(payload["ven_id"]), self._clock()
-        unknown: list[str] = []
-        for item in payload.get("event_responses") or []:
-            opt = Opt(
-                ven_id=ven_id,
-                event_id=str(item["event_id"]),
-                modification=int(item["modification_number"]),
-                opt=str(item["opt_type"]),
-                code=int(item["response_code"]),
-                description=str(item.get("response_description") or ""),
-                at=now,
+    async def _dispatch(
+        self, service: str, handlers: dict[str, Handler], request: Request, proof: Proof
+    ) -> str:
+        ven = self._sender(request, proof)
+        if ven is not None:
+            authorise(ven, proof, signature_required=self._signature_required)
+            if not self._limit.allows(ven.ven_id):
+                raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "too many requests; poll less often")
+        if service == "EiRegisterParty" and request.kind == "oadrQueryRegistration":
+            return registration.query(self._services, request, ven)
+        handler = handlers.get(request.kind)
+        if handler is None:
+            return replies.response(
+                ven.ven_id if ven else request.ven_id,
+                request.request_id,
+                replies.COMPLIANCE_ERROR,
+                f"{request.kind} is not for {service}",
             )
-            try:
-                self._publisher.take_opt(opt)
-            except UnknownEventError as error:
-                unknown.append(str(error))
-        if unknown:
-            LOGGER.warning("answer to unknown events", extra={"ven_id": ven_id, "reason": unknown})
-            raise errors.InvalidIdError("eventID or modificationNumber unknown")
-        return "oadrResponse", {}
+        if handler is registration.create:
+            if ven is None:
+                LOGGER.warning("registration refused", extra={"ven_id": request.ven_id})
+                return registration.refuse(
+                    self._services, request, replies.NOT_AUTHORIZED, "unknown VEN: have it added at the VTN"
+                )
+        elif ven is None or not ven.registered:
+            return replies.request_reregistration(request.ven_id or (ven.ven_id if ven else ""))
+        return await handler(self._services, request, ven)
 
+    def _sender(self, request: Request, proof: Proof) -> VenRecord | None:
+        """The VEN that a message is from by its own account; by name or certificate where it has no venID."""
+        mirror = self._services.store.mirror
+        if request.ven_id:
+            ven = mirror.ven(request.ven_id)
+            if ven is not None and request.kind == "oadrCreatePartyRegistration":
+                name = requests.party_request(request.body).ven_name
+                if name and name != ven.ven_name:
+                    raise AccessError(f"VEN {ven.ven_id}: named {name!r}; expected {ven.ven_name!r}")
+        elif request.kind == "oadrCreatePartyRegistration":
+            ven = mirror.ven_named(requests.party_request(request.body).ven_name)
+        else:
+            ven = self._certified(proof.fingerprint) if proof.fingerprint else None
+        if ven is None and proof.over_tls:
+            raise AccessError(f"VEN {request.ven_id!r}: unknown, certificate {proof.peer}")
+        return ven
 
-def _render(message_type: str, **payload: Any) -> str:
-    """The unsigned message; distributions without openleadr's preflight.
+    def _peer(self, http: web.Request) -> Proof:
+        """The TLS client's certificate; it must be a known VEN's before anything is read from it."""
+        transport: Any = http.transport
+        tls = transport.get_extra_info("ssl_object") if transport is not None else None
+        if tls is None:
+            return Proof()
+        fingerprint = self._signatures.fingerprint_of_der(tls.getpeercert(binary_form=True) or b"")
+        ven = self._certified(fingerprint)
+        if ven is None or ven.revoked:
+            raise AccessError(f"TLS certificate {fingerprint}: no VEN's")
+        return Proof(over_tls=True, peer=fingerprint)
 
-    The preflight sets currentValue of active SIMPLE events to 0: it compares their status with 'ACTIVE'.
-    What else it corrects our own rules have already refused.
-    """
-    if message_type != "oadrDistributeEvent" or "events" not in payload:
-        return str(create_message(message_type, **payload))
-    body = flatten_xml(TEMPLATES.get_template(f"{message_type}.xml").render(**payload))
-    envelope = TEMPLATES.get_template("oadrPayload.xml")
-    return str(envelope.render(template=message_type, signature=None, signed_object=body))
+    def _certified(self, fingerprint: str) -> VenRecord | None:
+        return self._services.store.mirror.ven_certified(fingerprint)
+
+    def _note_stranger(self, stranger: str, reason: str) -> None:
+        self._strangers.allows(stranger)
+        LOGGER.warning("message refused", extra={"peer": stranger, "reason": reason})
+
+    def _count(self, kind: str) -> None:
+        self.counts[kind] = self.counts.get(kind, 0) + 1

@@ -1,197 +1,212 @@
-"""The VTN's operator face: HTTP with JSON on the loopback address of the container."""
+"""The VTN's operator face: HTTP with JSON behind a token; health, metrics and description are open."""
 
+import hmac
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
+from importlib.resources import files
 from typing import Any
 
 from aiohttp import web
 
-from cariflex_openadr.domain.model import Event, SignalKind
+from cariflex_openadr.api import operator_requests as read
+from cariflex_openadr.api import operator_views as views
+from cariflex_openadr.domain.model import Event
+from cariflex_openadr.domain.party import VenRecord
 from cariflex_openadr.domain.rules import OverlapError, RuleError
-from cariflex_openadr.messages.signals import SPECS
 from cariflex_openadr.publisher import Publisher, UnknownEventError
-from cariflex_openadr.runtime import Clock, iso, metrics_text, utc_now
-from cariflex_openadr.settings.vtn import VenIdentity
-from cariflex_openadr.storage.vtn import Opt, VtnStore
+from cariflex_openadr.runtime import Clock, iso, metrics_text, new_id
+from cariflex_openadr.security.authority import Authority, openadr_fingerprint
+from cariflex_openadr.storage.database import DatabaseError
+from cariflex_openadr.storage.parties import VenConflictError
+from cariflex_openadr.storage.vtn import VtnStore
 
-TYPES = {
-    "load_control": (SignalKind.LOAD_CONTROL, "value"),
-    "simple": (SignalKind.DEMAND_RESPONSE, "level"),
-}
-PAYLOAD_UNITS = {
-    SignalKind.PRICE: "EUR/MWh",
-    SignalKind.LOAD_CONTROL: "share of capacity",
-    SignalKind.DEMAND_RESPONSE: "level",
-}
+OPEN_PATHS = ("/healthz", "/metrics", "/openapi.json")
+# How far back lists of events go.
+SHOW_ENDED = timedelta(days=2)
+MOST_BYTES = 1_000_000
+
+Counts = Callable[[], dict[str, int]]
 
 
+@dataclass(slots=True)
 class OperatorApi:
-    """Routes: /healthz, /metrics, /events, /vens and the changes to events."""
+    """Routes as openapi.json describes them."""
 
-    def __init__(
-        self,
-        publisher: Publisher,
-        store: VtnStore,
-        vens: tuple[VenIdentity, ...],
-        problems: Callable[[], list[str]],
-        clock: Clock = utc_now,
-    ) -> None:
-        self._publisher, self._store, self._vens = publisher, store, vens
-        self._problems, self._clock = problems, clock
-        self.app = web.Application(middlewares=[_errors_as_json])
+    publisher: Publisher
+    store: VtnStore
+    authority: Authority
+    token: str
+    problems: Callable[[], list[str]]
+    counts: Counts
+    clock: Clock
+    app: web.Application = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.app = web.Application(
+            middlewares=[_errors_as_json, self._only_with_token], client_max_size=MOST_BYTES
+        )
         self.app.add_routes(
             [
                 web.get("/healthz", self._healthz),
                 web.get("/metrics", self._metrics),
+                web.get("/openapi.json", self._openapi),
                 web.get("/events", self._events),
-                web.get("/vens", self._list_vens),
                 web.post("/events", self._create),
+                web.get("/events/{event_id}", self._event),
+                web.patch("/events/{event_id}", self._modify),
                 web.post("/events/price/today/modify", self._republish),
                 web.post("/events/{event_id}/cancel", self._cancel),
+                web.put("/program/{day}", self._load_day),
+                web.get("/vens", self._list_vens),
+                web.post("/vens", self._add_ven),
+                web.get("/vens/{ven_id}", self._ven),
+                web.post("/vens/{ven_id}/revoke", self._revoke_ven),
+                web.get("/reports", self._reports),
             ]
         )
 
+    @web.middleware
+    async def _only_with_token(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        # Bytes, because a token from outside may hold any character.
+        good = scheme == "Bearer" and hmac.compare_digest(token.encode(), self.token.encode())
+        if request.path not in OPEN_PATHS and not good:
+            return _error(HTTPStatus.UNAUTHORIZED, "Authorization: expected Bearer and the operator's token")
+        response: web.StreamResponse = await handler(request)
+        return response
+
     async def _healthz(self, _: web.Request) -> web.Response:
-        problems = self._problems()
+        problems = self.problems()
         body = {"status": "failing" if problems else "ok", "problems": problems}
         return web.json_response(body, status=503 if problems else 200)
 
+    async def _openapi(self, _: web.Request) -> web.Response:
+        return web.json_response(json.loads((files(__package__) / "openapi.json").read_text("utf-8")))
+
     async def _metrics(self, _: web.Request) -> web.Response:
-        now = self._clock()
-        samples: list[tuple[str, dict[str, str], float]] = []
-        for event in self._store.events():
+        now = self.clock()
+        samples: list[tuple[str, dict[str, str], float]] = [
+            ("cariflex_vtn_database_followed", {}, float(self.store.ready.is_set())),
+            ("cariflex_vtn_vens", {"state": "known"}, len(self.store.mirror.vens())),
+            (
+                "cariflex_vtn_vens",
+                {"state": "registered"},
+                sum(ven.registered and not ven.revoked for ven in self.store.mirror.vens()),
+            ),
+        ]
+        for event in self.store.mirror.events():
             labels = {"event_id": event.event_id, "status": event.status_at(now).value}
             samples.append(("cariflex_vtn_event_modification", labels, event.modification))
-        for ven in self._vens:
-            polled = self._store.last_poll(ven.ven_id)
-            if polled is not None:
-                age = (now - polled).total_seconds()
-                samples.append(("cariflex_vtn_ven_poll_age_seconds", {"ven_id": ven.ven_id}, age))
+        samples += [("cariflex_vtn_messages", {"kind": kind}, n) for kind, n in sorted(self.counts().items())]
+        if self.store.ready.is_set():
+            for ven_id, age in await self.store.parties.poll_ages(now):
+                samples.append(("cariflex_vtn_ven_poll_age_seconds", {"ven_id": ven_id}, age))
         return web.Response(text=metrics_text(samples))
 
-    async def _events(self, _: web.Request) -> web.Response:
-        events = sorted(self._store.events(), key=lambda event: (event.start, event.event_id))
-        return web.json_response({"events": [self._describe(event) for event in events]})
+    async def _events(self, request: web.Request) -> web.Response:
+        now = self.clock()
+        found = await views.events(self.store.database, now, now - SHOW_ENDED, read.limit(request))
+        return web.json_response({"events": found})
 
-    async def _list_vens(self, _: web.Request) -> web.Response:
-        rows = [
-            {
-                "ven_name": ven.ven_name,
-                "ven_id": ven.ven_id,
-                "registered": self._store.is_registered(ven.ven_id),
-                "last_poll": iso(self._store.last_poll(ven.ven_id)),
-                "opts": [_describe_opt(opt) for opt in self._store.opts(ven.ven_id)],
-            }
-            for ven in self._vens
-        ]
-        return web.json_response({"vens": rows})
+    async def _event(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._shown(request.match_info["event_id"]))
 
     async def _create(self, request: web.Request) -> web.Response:
-        body = await _read_object(request)
-        kind_name = body.get("type")
-        if not isinstance(kind_name, str) or kind_name not in TYPES:
-            raise RuleError(f"type: {kind_name!r}; expected one of {', '.join(TYPES)}")
-        kind, value_key = TYPES[kind_name]
-        unknown = set(body) - {"type", value_key, "duration_s", "start", "replace"}
-        if unknown:
-            raise RuleError(f"keys: {sorted(unknown)}; expected {value_key}, duration_s, start, replace")
-        event = self._publisher.dispatch(
-            kind,
-            _number(body, value_key),
-            timedelta(seconds=_number(body, "duration_s", most=7 * 86400)),
-            _moment(body.get("start")),
-            replace_running=body.get("replace") is True,
-        )
-        return web.json_response(self._describe(event), status=201)
+        order, replace = read.order(await read.read_object(request))
+        event = await self.publisher.dispatch(order, replace_running=replace)
+        return await self._changed(event, HTTPStatus.CREATED)
+
+    async def _modify(self, request: web.Request) -> web.Response:
+        change = read.change(await read.read_object(request))
+        return await self._changed(await self.publisher.modify(request.match_info["event_id"], change))
 
     async def _republish(self, _: web.Request) -> web.Response:
-        return web.json_response(self._describe(self._publisher.republish_price()))
+        return await self._changed(await self.publisher.republish_price())
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        return web.json_response(self._describe(self._publisher.cancel(request.match_info["event_id"])))
+        return await self._changed(await self.publisher.cancel(request.match_info["event_id"]))
 
-    def _describe(self, event: Event) -> dict[str, Any]:
-        opts = (self._store.opt(ven.ven_id, event.event_id, event.modification) for ven in self._vens)
-        return {
-            "event_id": event.event_id,
-            "modification": event.modification,
-            "created_at": iso(event.created_at),
-            "market_context": event.market_context,
-            "priority": event.priority,
-            "status": event.status_at(self._clock()).value,
-            "start": iso(event.start),
-            "duration_s": int((event.end - event.start).total_seconds()),
-            "signals": [
-                {
-                    "kind": signal.kind.value,
-                    "name": SPECS[signal.kind].names[0],
-                    "type": signal.type_name,
-                    "unit": PAYLOAD_UNITS[signal.kind],
-                    "intervals": [
-                        {
-                            "start": iso(interval.start),
-                            "duration_s": int(interval.duration.total_seconds()),
-                            "value": interval.value,
-                        }
-                        for interval in signal.intervals
-                    ],
-                }
-                for signal in event.signals
-            ],
-            "opts": [_describe_opt(opt) for opt in opts if opt is not None],
-        }
+    async def _load_day(self, request: web.Request) -> web.Response:
+        day = read.day(request.match_info["day"])
+        events = await self.publisher.load_day(day, await read.day_content(request))
+        now = self.clock()
+        return web.json_response(
+            {"day": day.isoformat(), "events": [views.describe_event(event, [], now) for event in events]}
+        )
+
+    async def _list_vens(self, request: web.Request) -> web.Response:
+        await self.store.flush()
+        return web.json_response({"vens": await views.vens(self.store.database, read.limit(request))})
+
+    async def _ven(self, request: web.Request) -> web.Response:
+        await self.store.flush()
+        ven_id = request.match_info["ven_id"]
+        found = await views.vens(self.store.database, 1, ven_id)
+        if not found:
+            raise UnknownEventError(f"ven {ven_id}: unknown")
+        return web.json_response(found[0])
+
+    async def _add_ven(self, request: web.Request) -> web.Response:
+        ven_id, name, key_type = read.party(await read.read_object(request))
+        issued = self.authority.issue(ven_id, key_type)
+        known = self.store.mirror.ven(ven_id)
+        registration = known.registration_id if known is not None else new_id()
+        await self.store.parties.add(VenRecord(ven_id, name, registration, issued.fingerprint))
+        return web.json_response(
+            {
+                "ven_id": ven_id,
+                "ven_name": name,
+                "fingerprint": issued.fingerprint,
+                "openadr_fingerprint": openadr_fingerprint(issued.fingerprint),
+                "not_after": iso(issued.certificate.not_valid_after_utc),
+                "certificate": issued.certificate_pem,
+                "key": issued.key_pem,
+                "ca": self.authority.ca.certificate_pem,
+                "vtn_fingerprint": openadr_fingerprint(self.authority.vtn.fingerprint),
+            },
+            status=HTTPStatus.CREATED,
+        )
+
+    async def _revoke_ven(self, request: web.Request) -> web.Response:
+        ven_id = request.match_info["ven_id"]
+        if not await self.store.parties.revoke(ven_id, self.clock()):
+            raise UnknownEventError(f"ven {ven_id}: unknown")
+        return await self._ven(request)
+
+    async def _reports(self, request: web.Request) -> web.Response:
+        found = await views.reports(self.store.database, read.limit(request), request.query.get("ven_id"))
+        return web.json_response({"reports": found})
+
+    async def _changed(self, event: Event, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+        return web.json_response(await self._shown(event.event_id), status=status)
+
+    async def _shown(self, event_id: str) -> dict[str, Any]:
+        now = self.clock()
+        found = await views.events(self.store.database, now, now - timedelta(days=4000), 1, event_id)
+        if not found:
+            raise UnknownEventError(f"event {event_id}: unknown")
+        return found[0]
 
 
-def _describe_opt(opt: Opt) -> dict[str, Any]:
-    return {
-        "ven_id": opt.ven_id,
-        "event_id": opt.event_id,
-        "modification": opt.modification,
-        "opt": opt.opt,
-        "code": opt.code,
-        "description": opt.description,
-        "at": iso(opt.at),
-    }
+def _error(status: HTTPStatus, words: str) -> web.Response:
+    return web.json_response({"error": words}, status=status)
 
 
 @web.middleware
 async def _errors_as_json(request: web.Request, handler: Any) -> web.StreamResponse:
     try:
         response: web.StreamResponse = await handler(request)
-    except OverlapError as error:
-        return web.json_response({"error": str(error)}, status=409)
+    except (OverlapError, VenConflictError) as error:
+        return _error(HTTPStatus.CONFLICT, str(error))
     except RuleError as error:
-        return web.json_response({"error": str(error)}, status=422)
+        return _error(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
     except UnknownEventError as error:
-        return web.json_response({"error": str(error)}, status=404)
+        return _error(HTTPStatus.NOT_FOUND, str(error))
+    except DatabaseError as error:
+        return _error(HTTPStatus.SERVICE_UNAVAILABLE, f"database: {str(error).strip()}")
+    except web.HTTPException as error:
+        return _error(HTTPStatus(error.status), error.reason)
     return response
-
-
-async def _read_object(request: web.Request) -> dict[str, Any]:
-    try:
-        body = json.loads(await request.read())
-    except ValueError as error:
-        raise RuleError(f"body: {error}; expected a JSON object") from error
-    if not isinstance(body, dict):
-        raise RuleError(f"body: {type(body).__name__}; expected a JSON object")
-    return body
-
-
-def _number(body: dict[str, Any], key: str, most: float = 1e9) -> float:
-    value = body.get(key)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not -most <= value <= most:
-        raise RuleError(f"{key}: {value!r}; expected a number of at most {most:g}")
-    return float(value)
-
-
-def _moment(value: object) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError as error:
-        raise RuleError(f"start: {value!r}; expected ISO 8601") from error
-    if moment.tzinfo is None or moment.second or moment.microsecond:
-        raise RuleError(f"start: {value!r}; expected a full minute with a UTC offset")
-    return moment.astimezone(UTC)

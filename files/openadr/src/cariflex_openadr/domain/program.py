@@ -1,5 +1,6 @@
 """A day's program turned into events: pure, deterministic ids, times in the program's own zone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -24,14 +25,25 @@ class DailyWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
-    """What the VTN offers each local day; a window may be left out. Prices in EUR/MWh, one an hour."""
+class DayProgram:
+    """What is offered on one day; a window may be left out. Prices in EUR/MWh, one an hour."""
 
-    timezone: ZoneInfo
     prices: tuple[float, ...]
     load_control: DailyWindow | None
     demand_response: DailyWindow | None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What the VTN offers each local day that has no program of its own.
+
+    A day's prices are on offer from ``day_ahead_at`` of the day before, or from its midnight when None.
+    """
+
+    timezone: ZoneInfo
+    profile: DayProgram
     market_contexts: dict[SignalKind, str]
+    day_ahead_at: time | None = None
 
 
 def local_day(now: datetime, zone: ZoneInfo) -> date:
@@ -49,47 +61,53 @@ def event_id(kind: SignalKind, day: date) -> str:
     return f"{ID_PREFIXES[kind]}-{day.isoformat()}"
 
 
-def price_event(program: Program, day: date, created_at: datetime) -> Event:
-    """24 hourly prices from local midnight on."""
-    start = _at(day, time(), program.timezone)
-    hour = timedelta(hours=1)
-    intervals = tuple(Interval(start + n * hour, hour, price) for n, price in enumerate(program.prices))
-    return _event(program, SignalKind.PRICE, day, created_at, intervals)
-
-
-def due_events(program: Program, now: datetime) -> list[Event]:
-    """Events due at ``now``: today's prices, and of each window today's or, once over, tomorrow's."""
-    today = local_day(now, program.timezone)
-    events = [price_event(program, today, now)]
-    windows = {
-        SignalKind.LOAD_CONTROL: program.load_control,
-        SignalKind.DEMAND_RESPONSE: program.demand_response,
+def day_events(program: Program, content: DayProgram, day: date, now: datetime) -> dict[SignalKind, Event]:
+    """The events of a day, created at ``now``: 24 hourly prices from local midnight on, and its windows."""
+    midnight, hour = _at(day, time(), program.timezone), timedelta(hours=1)
+    intervals = {
+        SignalKind.PRICE: tuple(
+            Interval(midnight + number * hour, hour, price) for number, price in enumerate(content.prices)
+        )
     }
-    for kind, window in windows.items():
-        if window is None:
-            continue
-        event = _window_event(program, kind, window, today, now)
-        if event.end <= now:
-            event = _window_event(program, kind, window, today + timedelta(days=1), now)
-        events.append(event)
-    return events
+    for kind, window in (
+        (SignalKind.LOAD_CONTROL, content.load_control),
+        (SignalKind.DEMAND_RESPONSE, content.demand_response),
+    ):
+        if window is not None:
+            start = _at(day, window.start, program.timezone)
+            intervals[kind] = (Interval(start, window.duration, window.value),)
+    return {
+        kind: Event(
+            event_id=event_id(kind, day),
+            modification=0,
+            created_at=now,
+            market_context=program.market_contexts[kind],
+            signals=(Signal(kind, parts),),
+        )
+        for kind, parts in intervals.items()
+    }
 
 
-def _window_event(program: Program, kind: SignalKind, window: DailyWindow, day: date, now: datetime) -> Event:
-    start = _at(day, window.start, program.timezone)
-    return _event(program, kind, day, now, (Interval(start, window.duration, window.value),))
+def due_events(program: Program, now: datetime, days: Mapping[date, DayProgram] | None = None) -> list[Event]:
+    """Events due at ``now``: today's, tomorrow's prices day-ahead, tomorrow's windows once today's are over.
 
-
-def _event(
-    program: Program, kind: SignalKind, day: date, created_at: datetime, intervals: tuple[Interval, ...]
-) -> Event:
-    return Event(
-        event_id=event_id(kind, day),
-        modification=0,
-        created_at=created_at,
-        market_context=program.market_contexts[kind],
-        signals=(Signal(kind, intervals),),
-    )
+    ``days`` are programs of single days, in place of the profile.
+    """
+    own = days or {}
+    today = local_day(now, program.timezone)
+    tomorrow = today + timedelta(days=1)
+    current = day_events(program, own.get(today, program.profile), today, now)
+    following = day_events(program, own.get(tomorrow, program.profile), tomorrow, now)
+    due = [current[SignalKind.PRICE]]
+    if program.day_ahead_at is not None and now >= _at(today, program.day_ahead_at, program.timezone):
+        due.append(following[SignalKind.PRICE])
+    for kind in (SignalKind.LOAD_CONTROL, SignalKind.DEMAND_RESPONSE):
+        event = current.get(kind)
+        if event is None or event.end <= now:
+            event = following.get(kind)
+        if event is not None:
+            due.append(event)
+    return due
 
 
 def _at(day: date, at: time, zone: ZoneInfo) -> datetime:

@@ -47,6 +47,12 @@ def check_event(event: Event) -> None:
         raise RuleError(f"event {event.event_id}: no intervals; expected at least one")
     for signal in event.signals:
         _check_signal(event.event_id, signal)
+        first, last = signal.intervals[0], signal.intervals[-1]
+        if (first.start, last.end) != (event.start, event.end):
+            raise RuleError(
+                f"event {event.event_id}: {signal.kind} from {first.start.isoformat()} to "
+                f"{last.end.isoformat()}; expected the active period, which other signals reach beyond"
+            )
     if event.end - event.start > MAX_EVENT:
         raise RuleError(
             f"event {event.event_id}: {event.end - event.start} long; expected at most {MAX_EVENT}"
@@ -71,7 +77,7 @@ def _check_signal(event_id: str, signal: Signal) -> None:
 
 
 def overlapping(event: Event, others: Iterable[Event]) -> list[Event]:
-    """Live events of the same market context that share time with ``event``; itself left out."""
+    """Live events of the same market context that share time and a VEN with ``event``; itself left out."""
     return [
         other
         for other in others
@@ -80,6 +86,7 @@ def overlapping(event: Event, others: Iterable[Event]) -> list[Event]:
         and other.market_context == event.market_context
         and other.start < event.end
         and event.start < other.end
+        and (not event.ven_ids or not other.ven_ids or bool(set(event.ven_ids) & set(other.ven_ids)))
     ]
 
 

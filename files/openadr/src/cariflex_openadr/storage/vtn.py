@@ -1,107 +1,106 @@
-"""What the VTN remembers, behind a protocol.
+"""The VTN's store: PostgreSQL holds everything, each process mirrors what every poll needs."""
 
-In memory for now; a database takes the place of this class without a change for its callers.
-"""
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
 
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from cariflex_openadr.domain.party import VenRecord
+from cariflex_openadr.runtime import Clock, utc_now
+from cariflex_openadr.settings.vtn import DatabaseSettings
+from cariflex_openadr.storage.answers import AnswerStore
+from cariflex_openadr.storage.channel import CHANNEL, Channel
+from cariflex_openadr.storage.database import Connection, Database, DatabaseError
+from cariflex_openadr.storage.events import EventStore
+from cariflex_openadr.storage.mirror import Mirror
+from cariflex_openadr.storage.parties import PartyStore
+from cariflex_openadr.storage.reports import ReportStore
 
-from cariflex_openadr.domain.model import Event
-
-
-@dataclass(frozen=True, slots=True)
-class Opt:
-    """A VEN's answer to one modification of an event."""
-
-    ven_id: str
-    event_id: str
-    modification: int
-    opt: str
-    code: int
-    description: str
-    at: datetime
-
-
-class VtnStore(Protocol):
-    """The VTN's memory: the newest modification of each event, answers, polls, registrations."""
-
-    def put_event(self, event: Event) -> None:
-        """Keep ``event`` as the newest modification of its id."""
-
-    def event(self, event_id: str) -> Event | None:
-        """Newest modification, None when unknown."""
-
-    def events(self) -> list[Event]:
-        """Newest modification of every event."""
-
-    def drop_ended_before(self, moment: datetime) -> None:
-        """Forget events that ended before ``moment``, with their answers."""
-
-    def put_opt(self, opt: Opt) -> None:
-        """Keep an answer, in place of an earlier one to the same modification."""
-
-    def opt(self, ven_id: str, event_id: str, modification: int) -> Opt | None:
-        """A VEN's answer to a modification."""
-
-    def opts(self, ven_id: str) -> list[Opt]:
-        """All answers of a VEN."""
-
-    def put_poll(self, ven_id: str, at: datetime) -> None:
-        """Note that a VEN polled."""
-
-    def last_poll(self, ven_id: str) -> datetime | None:
-        """When a VEN polled last."""
-
-    def set_registered(self, ven_id: str, registered: bool) -> None:
-        """Note a registration or its cancellation."""
-
-    def is_registered(self, ven_id: str) -> bool:
-        """False only after a VEN has cancelled: configured VENs need no registration after our restart."""
+LOGGER = logging.getLogger(__name__)
+# Ended events that a process still knows without a query.
+KEEP_ENDED = timedelta(days=2)
+RETRY_S = 1.0
+HEARTBEAT_S = 5.0
+FLUSH_S = 2.0
 
 
-@dataclass(slots=True)
-class MemoryVtnStore:
-    """VtnStore in memory."""
+class VtnStore:
+    """All tables, and the tasks that keep the mirror true.
 
-    _events: dict[str, Event] = field(default_factory=dict)
-    _opts: dict[tuple[str, str, int], Opt] = field(default_factory=dict)
-    _polls: dict[str, datetime] = field(default_factory=dict)
-    _cancelled: set[str] = field(default_factory=set)
+    While ``ready`` is unset the mirror may be behind the database: nobody is to be served from it.
+    """
 
-    def put_event(self, event: Event) -> None:
-        self._events[event.event_id] = event
+    def __init__(
+        self, settings: DatabaseSettings, configured: Sequence[VenRecord], clock: Clock = utc_now
+    ) -> None:
+        self.database, self.mirror = Database(settings), Mirror()
+        channel = Channel()
+        self._channel, self._configured, self._clock = channel, configured, clock
+        self.events = EventStore(self.database, self.mirror, channel)
+        self.parties = PartyStore(self.database, self.mirror, channel)
+        self.answers = AnswerStore(self.database, self.mirror, channel)
+        self.reports = ReportStore(self.database)
+        self.ready = asyncio.Event()
+        self.problem = "database: not connected yet"
 
-    def event(self, event_id: str) -> Event | None:
-        return self._events.get(event_id)
+    async def run(self) -> None:
+        """Follow the database until cancelled: connect, load, listen; again after every failure."""
+        while True:
+            try:
+                await self.database.open()
+                async with await self.database.connect() as connection:
+                    await self._follow(connection)
+            except (*DatabaseError, TimeoutError, OSError) as error:
+                self.problem = f"database: {str(error).strip() or type(error).__name__}"
+                if self.ready.is_set():
+                    LOGGER.warning("database lost", extra={"reason": self.problem})
+            finally:
+                self.ready.clear()
+            await asyncio.sleep(RETRY_S)
 
-    def events(self) -> list[Event]:
-        return list(self._events.values())
+    async def _follow(self, connection: Connection) -> None:
+        # Listen first: what changes while we load arrives as a note.
+        await connection.execute(f"LISTEN {CHANNEL}".encode())
+        await self.parties.seed(connection, self._configured, self._clock())
+        await self._load(connection)
+        self.problem = ""
+        self.ready.set()
+        LOGGER.info("database followed", extra={"events": len(self.mirror.events())})
+        while True:
+            async for note in connection.notifies(timeout=HEARTBEAT_S):
+                await self._take(note.payload)
+            async with asyncio.timeout(HEARTBEAT_S):
+                await connection.execute("SELECT 1")
 
-    def drop_ended_before(self, moment: datetime) -> None:
-        self._events = {key: event for key, event in self._events.items() if event.end >= moment}
-        self._opts = {key: opt for key, opt in self._opts.items() if opt.event_id in self._events}
+    async def _load(self, connection: Connection) -> None:
+        since = self._clock() - KEEP_ENDED
+        async with connection.transaction():
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            events = await self.events.ending_after(connection, since)
+            vens = await self.parties.all(connection)
+            answers = await self.answers.since(connection, since)
+        self.mirror.load(events, vens, answers)
 
-    def put_opt(self, opt: Opt) -> None:
-        self._opts[opt.ven_id, opt.event_id, opt.modification] = opt
+    async def _take(self, payload: str) -> None:
+        for note in self._channel.read(payload):
+            if note.topic == "event":
+                await self.events.refresh(note.content)
+            elif note.topic == "ven":
+                await self.parties.refresh(note.content)
+            elif note.topic == "opt":
+                ven_id, keys = note.content
+                self.mirror.put_answers(ven_id, [(event_id, number) for event_id, number in keys])
 
-    def opt(self, ven_id: str, event_id: str, modification: int) -> Opt | None:
-        return self._opts.get((ven_id, event_id, modification))
+    async def flush_for_ever(self) -> None:
+        """Write polls and deliveries every few seconds; a poll must not wait for a disk."""
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            try:
+                await self.flush()
+            except DatabaseError as error:
+                LOGGER.warning("polls not written", extra={"reason": str(error).strip()})
 
-    def opts(self, ven_id: str) -> list[Opt]:
-        return [opt for opt in self._opts.values() if opt.ven_id == ven_id]
-
-    def put_poll(self, ven_id: str, at: datetime) -> None:
-        self._polls[ven_id] = at
-
-    def last_poll(self, ven_id: str) -> datetime | None:
-        return self._polls.get(ven_id)
-
-    def set_registered(self, ven_id: str, registered: bool) -> None:
-        if registered:
-            self._cancelled.discard(ven_id)
-        else:
-            self._cancelled.add(ven_id)
-
-    def is_registered(self, ven_id: str) -> bool:
-        return ven_id not in self._cancelled
+    async def flush(self) -> None:
+        """Write what is noted."""
+        await self.parties.flush()
+        await self.answers.flush()

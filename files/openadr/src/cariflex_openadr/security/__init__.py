@@ -1,0 +1,1 @@
+"""Certificates of our own authority, XML signatures, rate limits."""

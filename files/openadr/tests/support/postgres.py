@@ -1,0 +1,89 @@
+"""A PostgreSQL server of the tests' own, on a Unix socket, with a fresh database for each that asks."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from cariflex_openadr.settings.vtn import DatabaseSettings
+
+PORT = 5432
+_NUMBERS = count()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A server in ``home``; programs run as a user that PostgreSQL accepts."""
+
+    home: Path
+    programs: Path
+    user: tuple[str, ...]
+
+    def control(self, *words: str) -> None:
+        """pg_ctl."""
+        self._run(str(self.programs / "pg_ctl"), "-D", str(self.home / "data"), "-w", *words)
+
+    def start(self) -> None:
+        """Start, and return when it accepts connections."""
+        options = f"-k {self.home} -c listen_addresses='' -c fsync=off -c max_connections=60"
+        self.control("-l", str(self.home / "log"), "-o", options, "start")
+
+    def kill(self) -> None:
+        """kill -9 for the whole server."""
+        pid = int((self.home / "data" / "postmaster.pid").read_text().split()[0])
+        os.killpg(os.getpgid(pid), 9)
+        (self.home / "data" / "postmaster.pid").unlink()
+
+    def database(self) -> DatabaseSettings:
+        """A new, empty database."""
+        name = f"openadr_{next(_NUMBERS)}"
+        with self.connect("postgres") as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return DatabaseSettings(str(self.home), PORT, name, "postgres", "unused")
+
+    def connect(self, name: str) -> psycopg.Connection[tuple[object, ...]]:
+        """A connection, in autocommit mode."""
+        return psycopg.connect(host=str(self.home), port=PORT, dbname=name, user="postgres", autocommit=True)
+
+    def _run(self, *words: str) -> None:
+        environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+        subprocess.run(
+            [*self.user, *words], check=True, cwd=self.home, env=environment, stdout=subprocess.DEVNULL
+        )
+
+
+def server_programs() -> Path:
+    """PostgreSQL's server programs, which Debian keeps out of PATH."""
+    found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if on_path := shutil.which("initdb"):
+        found.append(Path(on_path))
+    if not found:
+        raise RuntimeError("no PostgreSQL server programs: apt-get install postgresql")
+    return found[-1].parent
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """A server for as long as the context lasts. initdb refuses root, so root hands over to postgres."""
+    user = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups") if os.geteuid() == 0 else ()
+    home = Path(tempfile.mkdtemp(prefix="cariflex-openadr-pg-"))
+    cluster = Cluster(home, server_programs(), user)
+    try:
+        if user:
+            shutil.chown(home, "postgres", "postgres")
+        cluster._run(
+            str(cluster.programs / "initdb"), "-D", str(home / "data"), "-U", "postgres", "-A", "trust", "-N"
+        )
+        cluster.start()
+        yield cluster
+        cluster.control("-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(home)
