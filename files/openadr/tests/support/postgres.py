@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ class Cluster:
     home: Path
     programs: Path
     user: tuple[str, ...]
+    fsync: bool = False
 
     def control(self, *words: str) -> None:
         """pg_ctl."""
@@ -33,14 +36,17 @@ class Cluster:
 
     def start(self) -> None:
         """Start, and return when it accepts connections."""
-        options = f"-k {self.home} -c listen_addresses='' -c fsync=off -c max_connections=60"
+        fsync = "on" if self.fsync else "off"
+        options = f"-k {self.home} -c listen_addresses='' -c fsync={fsync} -c max_connections=60"
         self.control("-l", str(self.home / "log"), "-o", options, "start")
 
     def kill(self) -> None:
         """kill -9 for the whole server."""
         pid = int((self.home / "data" / "postmaster.pid").read_text().split()[0])
-        os.killpg(os.getpgid(pid), 9)
-        (self.home / "data" / "postmaster.pid").unlink()
+        # pg_ctl gives the server a session of its own, so that its group is all its processes and no other.
+        os.killpg(pid, signal.SIGKILL)
+        while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+            time.sleep(0.01)
 
     def database(self) -> DatabaseSettings:
         """A new, empty database."""
@@ -71,11 +77,11 @@ def server_programs() -> Path:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
+def running_cluster(*, fsync: bool = False) -> Iterator[Cluster]:
     """A server for as long as the context lasts. initdb refuses root, so root hands over to postgres."""
     user = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups") if os.geteuid() == 0 else ()
     home = Path(tempfile.mkdtemp(prefix="cariflex-openadr-pg-"))
-    cluster = Cluster(home, server_programs(), user)
+    cluster = Cluster(home, server_programs(), user, fsync)
     try:
         if user:
             shutil.chown(home, "postgres", "postgres")
