@@ -47,6 +47,7 @@ class Vtn:
     api: OpenAdrApi = field(init=False)
     _runners: list[web.AppRunner] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _started: bool = False
 
     def __post_init__(self) -> None:
         settings, security = self.settings, self.settings.security
@@ -100,6 +101,7 @@ class Vtn:
         await self.store.ready.wait()
         await self.publisher.publish_program()
         self._tasks.append(asyncio.create_task(self._publish_for_ever()))
+        self._started = True
         LOGGER.info(
             "VTN started",
             extra={"port": self.openadr_port, "tls_port": self.tls_port, "vtn_id": settings.vtn_id},
@@ -131,6 +133,8 @@ class Vtn:
 
     def _problems(self) -> list[str]:
         problems = [problem for problem in (self.store.problem, self.publisher.problem) if problem]
+        if not problems and not self._started:
+            problems.append("VTN: starting; expected the program on offer")
         if any(task.done() for task in self._tasks):
             problems.append("VTN: a background task has ended; expected it to run")
         return problems

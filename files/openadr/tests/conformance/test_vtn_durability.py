@@ -75,7 +75,6 @@ def test_kill_vtn__while_it_answers__either_kept_or_offered_again(process: VtnPr
         again = ven.poll_events()
         expected = {} if acknowledged else offered
         # An answer that was cut off may have been committed all the same.
-        assert again.keys() in (expected.keys(), set())
         assert again in (expected, {})
         ven.answer(again)
 
