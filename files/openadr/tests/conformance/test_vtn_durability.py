@@ -95,7 +95,7 @@ def test_kill_database__refused_until_it_is_back_then_as_before(mortal: Cluster,
         with pytest.raises(ControlError, match="database"):
             vtn.ask("/events", LOAD_CONTROL | {"replace": True}, "POST")
         mortal.start()
-        vtn.wait_healthy()
+        until(lambda: ven.poll_status() == 200)
         offered = ven.poll_events()
         assert {key for key in offered if key[0] == event["event_id"]} == {(event["event_id"], 0)}
         ven.answer(offered)

@@ -57,7 +57,7 @@ async def test_vtn__active_simple_event__current_value_is_its_level(vtn: Vtn) ->
     order = Order(SignalKind.DEMAND_RESPONSE, ((timedelta(minutes=5), 2),), start=start)
     event = await vtn.publisher.dispatch(order)
     client = VtnClient(openadr_url(vtn, "").rstrip("/"), "cariflex-ven", VEN_ID)
-    await client.register()
+    await client.register("reg-1")
     reply = await client.request_events()
     await client.close()
     events = find_all(reply.message, "oadrEvent/eiEvent")

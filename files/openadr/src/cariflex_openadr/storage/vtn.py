@@ -20,7 +20,8 @@ LOGGER = logging.getLogger(__name__)
 # Ended events that a process still knows without a query.
 KEEP_ENDED = timedelta(days=2)
 RETRY_S = 1.0
-HEARTBEAT_S = 5.0
+# Every so often the connection is asked whether it lives; a busy server may take its time to answer.
+HEARTBEAT_S, ANSWER_S = 5.0, 15.0
 FLUSH_S = 2.0
 
 
@@ -69,7 +70,7 @@ class VtnStore:
         while True:
             async for note in connection.notifies(timeout=HEARTBEAT_S):
                 await self._take(note.payload)
-            async with asyncio.timeout(HEARTBEAT_S):
+            async with asyncio.timeout(ANSWER_S):
                 await connection.execute("SELECT 1")
 
     async def _load(self, connection: Connection) -> None:
