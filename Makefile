@@ -9,6 +9,10 @@ INVENTORY := inventories/$(ENV)
 VENV := .venv/bin
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
+# The vault's password may come from a variable instead of a file.
+ifdef CARIFLEX_VAULT_PASSWORD
+export ANSIBLE_VAULT_PASSWORD_FILE ?= $(CURDIR)/scripts/vault_password.sh
+endif
 
 .PHONY: help
 help: ## list the targets
@@ -43,6 +47,17 @@ drift: venv ## compare phpIPAM, engine, host and inventory; fails when they disa
 .PHONY: ipam-seen
 ipam-seen: venv ## tell phpIPAM which containers run now
 	ansible-playbook -i $(INVENTORY) playbooks/operations/ipam_seen.yml $(ARGS)
+
+.PHONY: secrets
+secrets: venv ## write the missing secrets of test or prod into its vault (ENV)
+	python scripts/environment_secrets.py generate $(ENV)
+
+.PHONY: rotate
+rotate: venv ## change one secret everywhere and prove the old one dead (ENV, SECRET=redis)
+	python scripts/environment_secrets.py rotate $(ENV) '$(SECRET)' build/rotate/$(ENV).json
+	$(MAKE) deploy
+	ansible-playbook -i $(INVENTORY) playbooks/operations/prove_rotated.yml -e @build/rotate/$(ENV).json
+	rm build/rotate/$(ENV).json
 
 .PHONY: lint
 lint: venv-dev ## ruff, mypy, yamllint, ansible-lint, shellcheck, role specs, syntax of every environment
