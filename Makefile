@@ -110,6 +110,10 @@ bench-deploy: ## measure a deployment beside docker compose alone (ENV)
 	@scripts/bootstrap.sh controller root
 	ENV=$(ENV) python scripts/bench_deploy.py
 
+.PHONY: bench-ipam
+bench-ipam: venv-dev ## measure phpipam_sync beside one task an address
+	python scripts/bench_ipam.py
+
 .PHONY: bench-sensors
 bench-sensors: venv-dev ## measure the sensor map at fleet size beside raw SQL
 	python -m scripts.bench_sensors

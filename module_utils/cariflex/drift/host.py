@@ -43,7 +43,8 @@ def parse_endpoints(item: dict[str, Any], environment: str) -> list[Endpoint]:
     """Parse an element of /containers/json: its addresses, when the container is one of ours."""
     if (item.get("Labels") or {}).get(LABEL) != environment:
         return []
-    name = min(item["Names"], key=len).lstrip("/")
+    # Legacy links add names such as /other/alias.
+    name = next(name for name in item["Names"] if name.count("/") == 1).lstrip("/")
     networks = (item.get("NetworkSettings") or {}).get("Networks") or {}
     return [
         Endpoint(name, network, place["IPAddress"], place.get("MacAddress", ""))

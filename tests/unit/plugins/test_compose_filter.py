@@ -24,6 +24,23 @@ def render(service: dict[str, Any], **options: Any) -> dict[str, Any]:
     return document
 
 
+def test__compose_endpoints__puts_fixed_macs_beside_addresses() -> None:
+    addresses = {
+        "redis": {"public": "172.29.0.13", "backend": "192.168.241.13"},
+        "other": {"public": "172.29.0.9"},
+    }
+    macs = {"redis": {"public": "02:42:ac:1d:00:0d"}}
+
+    endpoints = compose.compose_endpoints(addresses, macs)
+
+    assert endpoints["other"] == addresses["other"]
+    networks = render({"image": "redis:7", "addresses": endpoints["redis"]})["services"]["redis"]["networks"]
+    assert networks == {
+        "public": {"ipv4_address": "172.29.0.13", "mac_address": "02:42:ac:1d:00:0d"},
+        "backend": {"ipv4_address": "192.168.241.13"},
+    }
+
+
 def test__compose_fragment__hardens_by_default() -> None:
     service = render({"image": "redis:7"})["services"]["redis"]
 
