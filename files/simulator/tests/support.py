@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 from cariflex_simulator.clients.flexmeasures import Post, PostError
 from cariflex_simulator.settings import Settings, read_settings
 
+SENSOR_MAP_SCHEMA = Path(__file__).resolve().parents[3] / "roles/sensor_map/files/sensor_map.schema.json"
 NOON = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)  # 12:00 in Martinique, a Monday
 TOKEN = "token-of-this-test"
 
@@ -150,13 +152,27 @@ def raw_config(folder: Path, **changes: Any) -> dict[str, Any]:
     }
 
 
+def write_sensor_map(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write ``rows`` as a sensor map to ``path``, filled up to whole ones, with its schema beside it."""
+    asset = {"id": 1, "name": "Site", "asset_type": "site", "account": "Cariflex", "parent": None}
+    row = {"asset": "Site", "asset_type": "site", "type": "Site", "sign": "none", "source": "Nobody"}
+    sensor_map = {
+        "schema_version": 1,
+        "timezone": "America/Martinique",
+        "assets": [{**asset, "flex_context": {}, "flex_model": {}}],
+        "sensors": [{**row, **each} for each in rows],
+    }
+    path.write_text(json.dumps(sensor_map), encoding="utf-8")
+    shutil.copyfile(SENSOR_MAP_SCHEMA, path.with_name("sensor_map.schema.json"))
+
+
 def written_config(folder: Path, **changes: Any) -> Path:
     """The configuration and the files it names, written to ``folder``; path of the configuration."""
     raw = raw_config(folder, **changes)
     (folder / "password").write_text("of-a-posting-user\n", encoding="utf-8")
     tokens = {item["id"]: TOKEN for item in raw["devices"]}
     (folder / "tokens.json").write_text(json.dumps(tokens), encoding="utf-8")
-    (folder / "sensor_map.json").write_text(json.dumps({"sensors": sensor_rows()}), encoding="utf-8")
+    write_sensor_map(folder / "sensor_map.json", sensor_rows())
     path = folder / "config.json"
     path.write_text(json.dumps(raw), encoding="utf-8")
     return path

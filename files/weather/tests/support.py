@@ -1,6 +1,7 @@
 """Shared by the tests: doubles of Open-Meteo (over real HTTP) and FlexMeasures, a clock to turn."""
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import flatbuffers
 from cariflex_weather.clients.flexmeasures import Post, PostError
 from cariflex_weather.settings import Settings, read_settings
 
+SENSOR_MAP_SCHEMA = Path(__file__).resolve().parents[3] / "roles/sensor_map/files/sensor_map.schema.json"
 NOON = datetime(2026, 11, 23, 16, 20, 30, tzinfo=UTC)  # 12:20:30 in Martinique
 HOUR = timedelta(hours=1)
 OPEN_METEO, CLEAR_SKY = "Open-Meteo", "Clear-sky model"
@@ -55,10 +57,24 @@ def sensor_rows() -> list[dict[str, Any]]:
     ]
 
 
+def write_sensor_map(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write ``rows`` as a sensor map to ``path``, filled up to whole ones, with its schema beside it."""
+    asset = {"id": 1, "name": "Site", "asset_type": "site", "account": "Cariflex", "parent": None}
+    row = {"asset": "Site", "asset_type": "site", "type": "Site", "sign": "none", "source": "Nobody"}
+    sensor_map = {
+        "schema_version": 1,
+        "timezone": "America/Martinique",
+        "assets": [{**asset, "flex_context": {}, "flex_model": {}}],
+        "sensors": [{**row, **each} for each in rows],
+    }
+    path.write_text(json.dumps(sensor_map), encoding="utf-8")
+    shutil.copyfile(SENSOR_MAP_SCHEMA, path.with_name("sensor_map.schema.json"))
+
+
 def settings_in(folder: Path, url: str = "http://127.0.0.1:1/v1/forecast", **changes: Any) -> Settings:
     """Checked settings whose files lie in ``folder``; ``changes`` replace top-level keys."""
     (folder / "password").write_text("of-a-posting-user\n", encoding="utf-8")
-    (folder / "sensor_map.json").write_text(json.dumps({"sensors": sensor_rows()}), encoding="utf-8")
+    write_sensor_map(folder / "sensor_map.json", sensor_rows())
     path = folder / "config.json"
     path.write_text(json.dumps({**raw_config(folder, url), **changes}), encoding="utf-8")
     return read_settings(path)

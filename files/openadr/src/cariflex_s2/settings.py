@@ -15,6 +15,7 @@ from cariflex_openadr.settings.reading import (
     number,
     obj,
     read_object,
+    read_sensor_map,
     secret,
     text,
 )
@@ -101,10 +102,10 @@ class _Tables:
 
 
 def _tables(path: Path) -> _Tables:
-    raw = read_object(path)
+    raw = read_sensor_map(path)
     return _Tables(
-        {row["name"]: row for row in raw.get("sensors", [])},
-        {row["name"]: int(row["id"]) for row in raw.get("assets", [])},
+        {row["name"]: row for row in raw["sensors"]},
+        {row["name"]: int(row["id"]) for row in raw["assets"]},
     )
 
 

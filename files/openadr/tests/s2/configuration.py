@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from s2.support import token_of
+from sensor_maps import sensor_map_of, write_sensor_map
 
 
 def sensor_map() -> dict[str, Any]:
@@ -29,10 +30,7 @@ def sensor_map() -> dict[str, Any]:
         {"id": 51, "name": "Bat_01"},
         {"id": 52, "name": "Bat_02"},
     ]
-    return {
-        "sensors": [{"source": "SOC Simulator", "asset": "market", **row} for row in sensors],
-        "assets": assets,
-    }
+    return sensor_map_of([{"source": "SOC Simulator", **row} for row in sensors], assets)
 
 
 def configuration(directory: Path) -> dict[str, Any]:
@@ -86,6 +84,7 @@ def write_configuration(directory: Path, raw: dict[str, Any] | None = None, **ta
     """Write s2.json and what it points to; the path of s2.json."""
     tokens = {name: token_of(name) for name in ("battery_01", "battery_02")}
     files = {"sensor_map.json": sensor_map(), "s2_tokens.json": tokens, **tables}
+    write_sensor_map(directory / "sensor_map.json", files.pop("sensor_map.json"))
     for name, content in files.items():
         (directory / name).write_text(json.dumps(content))
     (directory / "password").write_text("a-password-of-no-use\n")

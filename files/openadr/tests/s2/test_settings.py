@@ -82,6 +82,6 @@ def test__read_settings__refuses_tokens(tmp_path: Path, tokens: dict[str, str], 
 
 def test__read_settings__scheduling_needs_assets_with_an_id(tmp_path: Path) -> None:
     raw = configuration(tmp_path) | {"scheduling": scheduling(tmp_path)}
-    bare = {**sensor_map(), "assets": []}
+    bare = {**sensor_map(), "assets": sensor_map()["assets"][:1]}
     with pytest.raises(SettingsError, match=r"Bat_01.*have no id"):
         read_settings(write_configuration(tmp_path, raw, **{"sensor_map.json": bare}))

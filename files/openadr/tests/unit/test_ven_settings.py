@@ -1,6 +1,5 @@
 """Configuration of the VEN: sensor map and secret."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from cariflex_openadr.domain.model import SignalKind
 from cariflex_openadr.settings import SettingsError
 from cariflex_openadr.settings.ven import DEFAULT_DATABASE, ven_settings
+from sensor_maps import sensor_map_of, write_sensor_map
 
 SENSOR_ROWS = [
     {"id": 84, "name": "consumption_price", "unit": "EUR/MWh", "resolution_s": 3600},
@@ -18,7 +18,7 @@ SENSOR_ROWS = [
 
 
 def raw_ven_config(directory: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    (directory / "map.json").write_text(json.dumps({"sensors": rows}))
+    write_sensor_map(directory / "map.json", sensor_map_of(rows))
     (directory / "password").write_text("secret\n")
     return {
         "ven_name": "cariflex-ven",
@@ -79,6 +79,19 @@ def test_ven_settings__sensor_map_does_not_fit__named(
 ) -> None:
     with pytest.raises(SettingsError, match=words):
         ven_settings(raw_ven_config(tmp_path, rows))
+
+
+def test_ven_settings__sensor_map_breaks_its_schema__place_named(tmp_path: Path) -> None:
+    raw = raw_ven_config(tmp_path, [{**SENSOR_ROWS[0], "id": "84"}, *SENSOR_ROWS[1:]])
+    with pytest.raises(SettingsError, match=r"map.json: \$.sensors\[0\].id: '84' is not of type 'integer'"):
+        ven_settings(raw)
+
+
+def test_ven_settings__schema_missing__path_named(tmp_path: Path) -> None:
+    raw = raw_ven_config(tmp_path, SENSOR_ROWS)
+    (tmp_path / "sensor_map.schema.json").unlink()
+    with pytest.raises(SettingsError, match=r"sensor_map\.schema\.json: .*expected a readable JSON file"):
+        ven_settings(raw)
 
 
 def test_ven_settings__secret_missing__path_named(tmp_path: Path) -> None:

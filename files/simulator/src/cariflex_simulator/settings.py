@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from cariflex_simulator.domain.photovoltaics import Plant
@@ -200,7 +202,7 @@ def read_settings(path: Path | None = None) -> Settings:
 def read_sensors(settings: Settings) -> dict[str, Sensor]:
     """Every sensor that the simulator uses, by name. Raises SettingsError when one is missing."""
     path = settings.sensor_map_file
-    rows = _json(path).get("sensors", [])
+    rows = _sensor_map(path)["sensors"]
     known = {row.get("name"): Sensor.model_validate(row) for row in rows}
     wanted = [
         *(name for device in settings.devices for name in (device.level_sensor, device.power_sensor)),
@@ -224,6 +226,15 @@ def read_tokens(settings: Settings) -> dict[str, str]:
     if missing:
         raise SettingsError(f"{path}: no token for {missing}; expected one for each device under S2 control")
     return {name: str(token) for name, token in tokens.items()}
+
+
+def _sensor_map(path: Path) -> dict[str, Any]:
+    """The sensor map, checked by the schema that lies beside it. Raises SettingsError."""
+    sensor_map, schema = _json(path), _json(path.with_name("sensor_map.schema.json"))
+    mistake = best_match(Draft202012Validator(schema).iter_errors(sensor_map))
+    if mistake is not None:
+        raise SettingsError(f"{path}: {mistake.json_path}: {mistake.message}; expected what its schema says")
+    return sensor_map
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cariflex_simulator.settings import SettingsError, read_sensors, read_settings, read_tokens
-from support import BATTERY, device_row, settings_in, written_config
+from support import BATTERY, device_row, sensor_rows, settings_in, write_sensor_map, written_config
 
 
 def test_settings__whole_configuration__is_read(tmp_path: Path) -> None:
@@ -49,6 +49,14 @@ def test_sensors__missing_in_the_map__are_named(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, price_sensor="price_of_tea")
 
     with pytest.raises(SettingsError, match="price_of_tea"):
+        read_sensors(settings)
+
+
+def test_sensors__map_breaks_its_schema__place_is_named(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    write_sensor_map(settings.sensor_map_file, [{**sensor_rows()[0], "id": "41"}])
+
+    with pytest.raises(SettingsError, match=r"\$.sensors\[0\].id: '41' is not of type 'integer'"):
         read_sensors(settings)
 
 

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 CONFIG_VARIABLE = "CARIFLEX_CONFIG"
@@ -125,7 +127,7 @@ def read_settings(path: Path | None = None) -> Settings:
 def read_sensors(settings: Settings) -> dict[str, Sensor]:
     """The three sensors by quantity: irradiance, temperature, wind. Raises SettingsError."""
     path = settings.sensor_map_file
-    rows = {row.get("name"): row for row in _json(path).get("sensors", [])}
+    rows = {row.get("name"): row for row in _sensor_map(path)["sensors"]}
     found = {}
     for quantity, name in settings.sensors.model_dump().items():
         row = rows.get(name)
@@ -136,6 +138,15 @@ def read_sensors(settings: Settings) -> dict[str, Sensor]:
             )
         found[quantity] = Sensor.model_validate(row)
     return found
+
+
+def _sensor_map(path: Path) -> dict[str, Any]:
+    """The sensor map, checked by the schema that lies beside it. Raises SettingsError."""
+    sensor_map, schema = _json(path), _json(path.with_name("sensor_map.schema.json"))
+    mistake = best_match(Draft202012Validator(schema).iter_errors(sensor_map))
+    if mistake is not None:
+        raise SettingsError(f"{path}: {mistake.json_path}: {mistake.message}; expected what its schema says")
+    return sensor_map
 
 
 def _json(path: Path) -> dict[str, Any]:

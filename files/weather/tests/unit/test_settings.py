@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cariflex_weather.settings import SettingsError, read_sensors, read_settings
-from support import raw_config, sensor_rows, settings_in
+from support import raw_config, sensor_rows, settings_in, write_sensor_map
 
 
 def test_settings__whole_configuration__is_read(tmp_path: Path) -> None:
@@ -44,7 +44,15 @@ def test_sensors__other_than_expected__are_named(tmp_path: Path, change: dict[st
     settings = settings_in(tmp_path)
     rows = sensor_rows()
     rows[0] |= change
-    settings.sensor_map_file.write_text(json.dumps({"sensors": rows}), encoding="utf-8")
+    write_sensor_map(settings.sensor_map_file, rows)
 
     with pytest.raises(SettingsError, match=r"'irradiance'.*expected one in W/m²"):
+        read_sensors(settings)
+
+
+def test_sensors__map_breaks_its_schema__place_is_named(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    write_sensor_map(settings.sensor_map_file, [{**sensor_rows()[0], "id": "81"}])
+
+    with pytest.raises(SettingsError, match=r"\$.sensors\[0\].id: '81' is not of type 'integer'"):
         read_sensors(settings)

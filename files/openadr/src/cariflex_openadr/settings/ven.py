@@ -14,7 +14,7 @@ from cariflex_openadr.settings.reading import (
     listen,
     number,
     obj,
-    read_object,
+    read_sensor_map,
     secret,
     text,
 )
@@ -111,7 +111,7 @@ def _posters(raw: dict[str, Any]) -> dict[str, PostingUser]:
 
 
 def _sensors(path: Path, names: dict[str, Any]) -> dict[SignalKind, SensorRef]:
-    listed = read_object(path).get("sensors", [])
+    listed = read_sensor_map(path)["sensors"]
     found: dict[SignalKind, SensorRef] = {}
     for kind in SignalKind:
         name = text(names, kind.value)
