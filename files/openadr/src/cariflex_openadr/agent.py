@@ -44,6 +44,7 @@ class VenAgent:
     last_poll: datetime | None = None
     last_error: str = ""
     registered: bool = False
+    _poll_sent_s: float = 0
     _resync: bool = True
     _as_new: bool = False
     _offer_reports_after: datetime | None = None
@@ -67,7 +68,7 @@ class VenAgent:
         """Turn after turn until cancelled; the VTN's trouble is logged once and met by the next turn."""
         loop = asyncio.get_running_loop()
         while True:
-            begun = loop.time()
+            self._poll_sent_s = loop.time()
             try:
                 async with asyncio.timeout(TURN_TIMEOUT_S):
                     await self.turn()
@@ -77,8 +78,9 @@ class VenAgent:
                 self.last_error = ""
             await self._watch()
             self._tidy_up()
-            # Never sooner than told, however long the turn took.
-            await asyncio.sleep(max(self.poll_interval.total_seconds() - (loop.time() - begun), 0))
+            # From poll to poll, never sooner than told: what else a turn does comes before its poll.
+            passed_s = loop.time() - self._poll_sent_s
+            await asyncio.sleep(max(self.poll_interval.total_seconds() - passed_s, 0))
 
     async def turn(self) -> None:
         """Register where needed, answer what is unanswered, poll, and answer what came. Raises VtnError."""
@@ -158,6 +160,7 @@ class VenAgent:
         self._resync = False
 
     async def _poll(self) -> None:
+        self._poll_sent_s = asyncio.get_running_loop().time()
         try:
             reply = await self.client.poll()
         except VtnError as error:

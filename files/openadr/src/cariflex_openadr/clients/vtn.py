@@ -4,6 +4,7 @@ openleadr's own client is not used: it gives up when the VTN is down at its star
 out of every event of a message, and its parser mangles ids.
 """
 
+import logging
 import ssl
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +26,7 @@ from cariflex_openadr.messages.xml_tree import (
     text,
 )
 
+LOGGER = logging.getLogger(__name__)
 TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=5, sock_read=10)
 OK = 200
 # Response codes with which a VTN says that it does not know this VEN.
@@ -139,7 +141,8 @@ class VtnClient:
             try:
                 asked = duration(reply.message, "oadrRequestedOadrPollFreq/duration")
             except MessageError as error:
-                raise VtnError(f"registration of {self._ven_name}: {error}") from error
+                # A frequency that cannot be read is none: no reason to stay away.
+                LOGGER.warning("poll frequency ignored", extra={"reason": str(error)})
         return Registration(found, reply.text("vtnID"), asked)
 
     async def cancel_registration(self, registration_id: str) -> None:

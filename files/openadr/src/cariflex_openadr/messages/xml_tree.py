@@ -106,10 +106,10 @@ def moment(element: Element, path: str) -> datetime:
 
 
 def duration(element: Element, path: str) -> timedelta:
-    """Duration at ``path``. Years and months are no fixed time, and refused."""
+    """Duration at ``path``. Years and months are no fixed time, and refused. openleadr writes P for none."""
     found = text(element, path)
     parts = _DURATION.fullmatch(found)
-    if parts is None or not any(parts.groups()):
+    if parts is None:
         raise MessageError(f"{path}: {found!r}; expected a duration such as PT1H")
     weeks, days, hours, minutes, seconds = (float(part or 0) for part in parts.groups())
     return timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
