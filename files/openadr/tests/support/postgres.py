@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -45,8 +45,9 @@ class Cluster:
         pid = int((self.home / "data" / "postmaster.pid").read_text().split()[0])
         # pg_ctl gives the server a session of its own, so that its group is all its processes and no other.
         os.killpg(pid, signal.SIGKILL)
-        while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
-            time.sleep(0.01)
+        # A new server refuses to start while a process of the old one still holds its shared memory.
+        while _living(pid):
+            time.sleep(0.02)
 
     def database(self) -> DatabaseSettings:
         """A new, empty database."""
@@ -64,6 +65,16 @@ class Cluster:
         subprocess.run(
             [*self.user, *words], check=True, cwd=self.home, env=environment, stdout=subprocess.DEVNULL
         )
+
+
+def _living(group: int) -> bool:
+    """True while a process of the group is there that is not a zombie."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, of_group = entry.read_text().rpartition(")")[2].split()[:3]
+            if int(of_group) == group and state != "Z":
+                return True
+    return False
 
 
 def server_programs() -> Path:

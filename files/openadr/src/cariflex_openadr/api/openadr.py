@@ -122,10 +122,10 @@ class OpenAdrApi:
         signer = await self._signatures.verify(payload)
         proof = Proof(proof.over_tls, proof.peer, signer)
         request = requests.read(message_of(payload))
-        self._count(request.kind)
         if request.kind in ACKNOWLEDGEMENTS:
             return ""
         signed_object = await self._dispatch(service, handlers, request, proof)
+        self._count(request.kind)
         signature = self._signatures.sign(signed_object) if signer else ""
         return replies.payload(signed_object, signature)
 

@@ -52,7 +52,8 @@ LIMIT %s
 """
 
 REPORTS = """
-SELECT report_request.ven_id, request_id, specifier_id, report_name, granularity_s, confirmed_at,
+SELECT report_request.ven_id, report_request.request_id, specifier_id, report_name,
+       granularity_s, confirmed_at,
        point.item ->> 'r_id' AS r_id, point.item ->> 'resource_id' AS resource_id,
        point.item ->> 'unit' AS unit, newest.start, newest.value, newest.received_at
 FROM report_request JOIN report_offer USING (ven_id, specifier_id)
@@ -62,7 +63,7 @@ LEFT JOIN LATERAL (
     AND report_value.r_id = point.item ->> 'r_id' ORDER BY start DESC LIMIT 1
 ) AS newest ON true
 WHERE %s::text IS NULL OR report_request.ven_id = %s
-ORDER BY report_request.ven_id, specifier_id, r_id
+ORDER BY report_request.ven_id, specifier_id, point.item ->> 'r_id'
 LIMIT %s
 """
 
