@@ -114,6 +114,11 @@ bench-deploy: ## measure a deployment beside docker compose alone (ENV)
 bench-ipam: venv-dev ## measure phpipam_sync beside one task an address
 	python scripts/bench_ipam.py
 
+.PHONY: bench-s2
+bench-s2: ## measure the S2 service: fan-out to 10,000 devices, event to setpoint
+	@scripts/bootstrap.sh openadr
+	cd files/openadr && PYTHONPATH=src:tests:. ../../.venv-openadr/bin/python -m bench.s2 $(ARGS)
+
 .PHONY: bench-sensors
 bench-sensors: venv-dev ## measure the sensor map at fleet size beside raw SQL
 	python -m scripts.bench_sensors
