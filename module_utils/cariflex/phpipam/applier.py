@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 from ..errors import ApiError, CariflexError
-from .client import Client, PhpipamError
+from .client import Client, LoginError, PhpipamError
 from .model import Found, FoundSubnet, Network, Wanted
 from .planner import Plan, plan, twins
 from .reader import read, read_addresses, read_subnets
@@ -92,13 +92,16 @@ class _Run:
         for step in planned.steps:
             try:
                 self._carry_out(step)
+            except LoginError:
+                raise
             except PhpipamError as error:
                 if error.lost_race or (error.gone and step.action != "delete"):
                     self._obstacle = str(error)
                     return True
                 if not error.gone:
                     self.outcome.failures.append(f"{step.action} {step.kind} {step.name}: {error}")
-                    if error.code == HTTPStatus.UNAUTHORIZED:
+                    # Without the right to write, or without their subnet, the rest would only fail too.
+                    if error.code == HTTPStatus.UNAUTHORIZED or step.kind != "address":
                         return False
                 continue
             self.outcome.steps.append(step)

@@ -65,6 +65,15 @@ class UnreachableError(PhpipamError):
         return True
 
 
+class LoginError(PhpipamError):
+    """phpIPAM refused the login. Nothing more is sent: ten failures block this host for five minutes."""
+
+    @property
+    def lost_race(self) -> bool:
+        """No other client is to blame."""
+        return False
+
+
 @dataclass(frozen=True)
 class Connection:
     """Where phpIPAM is and who we are: an ``app_code``, or ``username`` and ``password``."""
@@ -98,6 +107,7 @@ class Client:
             use_netrc=False,
             context=context,
         )
+        self._refused: LoginError | None = None
         self.requests = 0
 
     def get(self, path: str) -> Any:
@@ -140,8 +150,15 @@ class Client:
         return self._send(method, path, values)
 
     def _log_in(self) -> None:
-        # Never repeated: phpIPAM blocks this host after ten failures.
-        answer = self._exchange("POST", "user/", None, login=True)
+        if self._refused is not None:
+            raise self._refused
+        try:
+            answer = self._exchange("POST", "user/", None, login=True)
+        except UnreachableError:
+            raise
+        except PhpipamError as error:
+            self._refused = LoginError(str(error), error.code, error.message)
+            raise self._refused from error
         self._token = str(answer["data"]["token"])
 
     def _send(self, method: str, path: str, values: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -238,6 +238,18 @@ def test__refused_items__are_reported_together_and_the_others_done(phpipam, clie
     assert [step.kind for step in outcome.steps] == ["section", "subnet", "subnet", "address", "address"]
 
 
+def test__refused_subnet__is_reported_once_and_its_addresses_not_tried(phpipam, client):
+    described = {
+        "description": "x" * 300,
+        "reserved": [],
+        "addresses": [{"hostname": "a"}, {"hostname": "b"}],
+    }
+    outcome = synchronise(client, wanted(subnet=described), check_mode=False)
+    assert len(outcome.failures) == 1
+    assert "create subnet 192.168.240.0/24" in outcome.failures[0]
+    assert not any("/addresses/" in entry for entry in phpipam.writes())
+
+
 def test__read_only_app__stops_at_the_first_write(phpipam, client):
     phpipam.apps["ansible"].permission = 1
     phpipam.add_section()

@@ -2,7 +2,9 @@
 
 import pytest
 from ansible.module_utils.cariflex.errors import CariflexError
+from ansible.module_utils.cariflex.phpipam.applier import synchronise
 from ansible.module_utils.cariflex.phpipam.client import Client, Connection, PhpipamError, UnreachableError
+from ansible.module_utils.cariflex.phpipam.options import wanted_section
 from tests.doubles.phpipam import App, Phpipam
 
 
@@ -39,6 +41,25 @@ def test__failed_login__is_never_repeated(by_user):
     with pytest.raises(PhpipamError, match="Invalid username or password"):
         client.get("sections/1/")
     assert by_user.log == ["POST /api/ansible/user/"]
+
+
+def test__login_refused_in_mid_run__ends_the_run(by_user):
+    client = user_client(by_user)
+    addresses = [{"hostname": name} for name in "abcdefghijklmnop"]
+    subnets = [{"cidr": "10.0.0.0/24", "addresses": addresses}]
+    switches = {"key": "hostname", "adopt": False, "purge": False, "max_delete": 1}
+    wanted = wanted_section({"section": "Cariflex", "owner": "o", "subnets": subnets, **switches})
+
+    def change_password(method, path):
+        if method == "POST" and path.endswith("/addresses/"):
+            by_user.users["Admin"] = "another"
+            by_user.tokens.clear()
+
+    by_user.fault = change_password
+    outcome = synchronise(client, wanted, check_mode=False)
+    assert "Invalid username or password" in outcome.failures[0]
+    assert [step.kind for step in outcome.steps] == ["subnet"]
+    assert by_user.failed_logins == 1
 
 
 def test__blocked_client__is_told_so(by_user):

@@ -237,6 +237,18 @@ def test_twin_of_ours__goes_but_not_with_foreign_records():
         plan(one(str(OUTER)), Found(7, twins, {3: (), 4: (theirs,)}))
 
 
+def test_two_records_of_one_key__the_older_stays():
+    ours = {**BASE, "hostname": "a", "owner": MARK}
+    rows = (
+        FoundAddress(9, 1, ip_address("10.0.0.4"), ours),
+        FoundAddress(8, 1, ip_address("10.0.0.5"), ours),
+    )
+    found = Found(7, (FoundSubnet(1, OUTER, 0, {"description": marked(None, MARK)}),), {1: rows})
+    result = plan(one(str(OUTER), addresses=[host("a")]), found)
+    assert [(step.action, step.id) for step in result.steps] == [("delete", 9)]
+    assert result.allocations[OUTER] == {"a": "10.0.0.5"}
+
+
 def test_foreign_gateway__would_lose_its_mark_and_is_a_conflict():
     row = FoundAddress(1, 1, ip_address("10.0.0.5"), {**BASE, "is_gateway": 1})
     found = Found(7, (FoundSubnet(1, OUTER, 0, {"description": None}),), {1: (row,)})
