@@ -113,6 +113,15 @@ def test_the_ven_has_registered_and_polls(host):
     assert host.run("docker exec openadr-ven venctl health").rc == 0
 
 
+def test_the_s2_service_knows_every_resource_and_turns_strangers_away(host):
+    assert host.run("docker exec openadr-ven s2ctl health").rc == 0
+    sessions = json.loads(host.check_output("docker exec openadr-ven s2ctl sessions --json"))["sessions"]
+    names = {f"{kind}_{number:02d}" for kind in ("battery", "ev") for number in range(1, 6)}
+    assert {row["resource_id"] for row in sessions} == names
+    upgrade = ("--header", "Connection: Upgrade", "--header", "Upgrade: websocket")
+    assert _http_code(host, *upgrade, "http://192.168.240.11:8765/s2/battery_01") == "401"
+
+
 def test_no_database_port_is_published(host):
     answer = host.check_output("docker ps --format '{{.Names}}|{{.Ports}}'")
     published = {line.split("|")[0] for line in answer.splitlines() if "->" in line}
