@@ -18,6 +18,7 @@ from cariflex_openadr.opts import Opts
 from cariflex_openadr.poster import OutboxSender
 from cariflex_openadr.reporter import Reporter
 from cariflex_openadr.runtime import Clock, set_up_logging, start_site, until_stopped, utc_now
+from cariflex_openadr.security.envelopes import client_tls, envelope_of
 from cariflex_openadr.settings import SettingsError, read_config
 from cariflex_openadr.settings.ven import VenSettings, ven_settings
 from cariflex_openadr.storage.usage import Usage
@@ -57,7 +58,13 @@ class Ven:
             self._opts.opted_out,
             metrics,
         )
-        self._client = VtnClient(settings.vtn_url, settings.ven_name, settings.ven_id)
+        self._client = VtnClient(
+            settings.vtn_url,
+            settings.ven_name,
+            settings.ven_id,
+            tls=client_tls(settings.tls),
+            envelope=envelope_of(settings.signing, clock),
+        )
         self.agent = VenAgent(
             ven_id=settings.ven_id,
             client=self._client,
@@ -122,5 +129,7 @@ def main() -> None:
     set_up_logging(settings.log_level)
     try:
         asyncio.run(_run(settings))
+    except SettingsError as error:
+        sys.exit(f"configuration: {error}")
     except VenDatabaseError as error:
         sys.exit(f"database: {error}")

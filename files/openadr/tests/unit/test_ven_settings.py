@@ -7,7 +7,7 @@ import pytest
 
 from cariflex_openadr.domain.model import SignalKind
 from cariflex_openadr.settings import SettingsError
-from cariflex_openadr.settings.ven import DEFAULT_DATABASE, ven_settings
+from cariflex_openadr.settings.ven import DEFAULT_DATABASE, TlsSettings, ven_settings
 from sensor_maps import sensor_map_of, write_sensor_map
 
 SENSOR_ROWS = [
@@ -91,6 +91,29 @@ def test_ven_settings__schema_missing__path_named(tmp_path: Path) -> None:
     raw = raw_ven_config(tmp_path, SENSOR_ROWS)
     (tmp_path / "sensor_map.schema.json").unlink()
     with pytest.raises(SettingsError, match=r"sensor_map\.schema\.json: .*expected a readable JSON file"):
+        ven_settings(raw)
+
+
+def test_ven_settings__tls_and_signing__read(tmp_path: Path) -> None:
+    raw = raw_ven_config(tmp_path, SENSOR_ROWS)
+    files = {"certificate_file": "/run/secrets/c", "key_file": "/run/secrets/k"}
+    raw["tls"] = files | {"ca_file": "/run/secrets/ca"}
+    raw["signing"] = files | {"vtn_fingerprints": ["0a:1b:2c:3d:4e:5f:60:71:82:93"]}
+    settings = ven_settings(raw)
+    assert settings.tls == TlsSettings(
+        Path("/run/secrets/ca"), Path("/run/secrets/c"), Path("/run/secrets/k")
+    )
+    assert settings.signing is not None
+    assert settings.signing.vtn_fingerprints == {"0A:1B:2C:3D:4E:5F:60:71:82:93"}
+
+
+@pytest.mark.parametrize("fingerprints", [[], ["0A:1B"], ["not one"]])
+def test_ven_settings__signing_without_the_vtns_fingerprint__refused(
+    tmp_path: Path, fingerprints: list[str]
+) -> None:
+    raw = raw_ven_config(tmp_path, SENSOR_ROWS)
+    raw["signing"] = {"certificate_file": "c", "key_file": "k", "vtn_fingerprints": fingerprints}
+    with pytest.raises(SettingsError, match="expected ten bytes"):
         ven_settings(raw)
 
 

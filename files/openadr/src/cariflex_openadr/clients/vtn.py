@@ -8,23 +8,25 @@ import logging
 import ssl
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 from xml.sax.saxutils import escape
 
 import aiohttp
-from openleadr.messaging import create_message
 from openleadr.utils import generate_id
 
+from cariflex_openadr.messages.signature import SignatureError
 from cariflex_openadr.messages.xml_guard import MAX_BYTES, UnsafeXmlError
 from cariflex_openadr.messages.xml_tree import (
     Element,
     MessageError,
     duration,
     find,
+    message_of,
     name_of,
-    read_message,
+    read_document,
     text,
 )
+from cariflex_openadr.security.envelopes import Envelope, PlainEnvelope
 
 LOGGER = logging.getLogger(__name__)
 TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=5, sock_read=10)
@@ -43,27 +45,6 @@ class VtnRefusedError(VtnError):
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
         self.code = code
-
-
-class Envelope(Protocol):
-    """How messages are sealed on their way out and checked on their way in."""
-
-    def seal(self, message_type: str, payload: dict[str, Any]) -> bytes:
-        """The message as it goes on the wire."""
-
-    def check(self, content: bytes) -> None:
-        """Raises ValueError unless the message may be believed."""
-
-
-class PlainEnvelope:
-    """Messages without signature."""
-
-    def seal(self, message_type: str, payload: dict[str, Any]) -> bytes:
-        """Render by openleadr's template."""
-        return str(create_message(message_type, **payload)).encode()
-
-    def check(self, _: bytes) -> None:
-        """Nothing to check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +82,6 @@ class VtnClient:
     ) -> None:
         self._url, self._ven_name, self._ven_id = vtn_url, ven_name, ven_id
         self._tls, self._envelope = tls, envelope or PlainEnvelope()
-        self._signed = envelope is not None
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -119,7 +99,7 @@ class VtnClient:
             ven_name=escape(self._ven_name),
             registration_id=escape(registration_id) or None,
             http_pull_model=True,
-            xml_signature=self._signed,
+            xml_signature=self._envelope.signs,
             report_only=False,
             profile_name="2.0b",
             transport_name="simpleHttp",
@@ -185,12 +165,13 @@ class VtnClient:
         if not answer.strip():
             return Reply("", None)
         try:
-            message = read_message(answer)
-            self._envelope.check(answer)
+            document = read_document(answer)
+            await self._envelope.check(document)
         except UnsafeXmlError as error:
             raise VtnError(f"{service}: answer refused: {error}") from error
-        except ValueError as error:
+        except (MessageError, SignatureError) as error:
             raise VtnError(f"{service}: answer cannot be used: {error}") from error
+        message = message_of(document)
         return Reply(name_of(message), message)
 
     async def _send(self, url: str, content: bytes) -> bytes:

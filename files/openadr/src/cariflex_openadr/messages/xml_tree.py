@@ -14,6 +14,7 @@ from lxml import etree
 from cariflex_openadr.messages.xml_guard import check_xml
 
 Element = Any  # lxml ships no types
+OADR = "{http://openadr.org/oadr-2.0b/2012/07}"
 
 _DURATION = re.compile(
     r"\+?P(?:(\d{1,6})W|(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8}(?:\.\d+)?)S)?)?)"
@@ -24,11 +25,11 @@ class MessageError(ValueError):
     """The message, or a part of it, cannot be read; says which element, its value and what was expected."""
 
 
-def read_message(content: bytes) -> Element:
-    """The message inside oadrPayload/oadrSignedObject; ``name_of`` tells which one it is.
+def read_document(content: bytes) -> Element:
+    """The oadrPayload of a document.
 
     Raises:
-        MessageError: no well-formed XML, or no OpenADR payload.
+        MessageError: no well-formed XML, or no OpenADR payload with exactly one signed object.
         UnsafeXmlError: what ``check_xml`` refuses.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
@@ -36,12 +37,22 @@ def read_message(content: bytes) -> Element:
         root = etree.fromstring(check_xml(content), parser)
     except etree.XMLSyntaxError as error:
         raise MessageError(f"XML document: {error}; expected an OpenADR payload") from error
-    signed = root.find("{*}oadrSignedObject")
-    if etree.QName(root).localname != "oadrPayload" or signed is None or len(signed) != 1:
-        raise MessageError(
-            f"XML document: {etree.QName(root).localname}; expected oadrPayload with one signed object"
-        )
-    return signed[0]
+    # Of any namespace: a second one beside the signed one could be taken for it.
+    signed = root.findall("{*}oadrSignedObject")
+    tags = [root.tag, *(item.tag for item in signed)]
+    if tags != [f"{OADR}oadrPayload", f"{OADR}oadrSignedObject"] or len(signed[0]) != 1:
+        raise MessageError(f"XML document: {', '.join(tags)}; expected oadrPayload with one signed object")
+    return root
+
+
+def message_of(document: Element) -> Element:
+    """The message inside the signed object; ``name_of`` tells which one it is."""
+    return document.find(f"{OADR}oadrSignedObject")[0]
+
+
+def read_message(content: bytes) -> Element:
+    """The message inside a document. Raises as ``read_document``."""
+    return message_of(read_document(content))
 
 
 def name_of(element: Element) -> str:

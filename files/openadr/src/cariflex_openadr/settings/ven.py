@@ -1,5 +1,6 @@
 """Settings of the VEN."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from cariflex_openadr.settings.reading import (
     text,
 )
 
+_FINGERPRINT = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){9}")
 DEFAULT_DATABASE = Path("/var/lib/openadr-ven/ven.sqlite3")
 
 
@@ -56,6 +58,24 @@ class FlexMeasuresSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """PEM files of mutual TLS: who vouches for the VTN, and the VEN's certificate and key."""
+
+    ca_file: Path
+    certificate_file: Path
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSettings:
+    """PEM files of XML signatures, and the VTN's fingerprints in OpenADR's short form (``AB:CD:...``)."""
+
+    certificate_file: Path
+    key_file: Path
+    vtn_fingerprints: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class VenSettings:
     """Settings of the VEN."""
 
@@ -70,6 +90,8 @@ class VenSettings:
     log_level: str
     database: Path = DEFAULT_DATABASE
     resources: frozenset[str] = frozenset()
+    tls: TlsSettings | None = None
+    signing: SigningSettings | None = None
 
 
 def ven_settings(raw: dict[str, Any]) -> VenSettings:
@@ -94,7 +116,28 @@ def ven_settings(raw: dict[str, Any]) -> VenSettings:
         resources=frozenset(str(item) for item in items(raw, "resources"))
         if "resources" in raw
         else frozenset(),
+        tls=_tls(raw["tls"]) if raw.get("tls") is not None else None,
+        signing=_signing(raw["signing"]) if raw.get("signing") is not None else None,
     )
+
+
+def _tls(raw: Any) -> TlsSettings:
+    if not isinstance(raw, dict):
+        raise SettingsError(f"tls: {raw!r}; expected an object or null")
+    ca_file, certificate_file = text(raw, "ca_file"), text(raw, "certificate_file")
+    return TlsSettings(Path(ca_file), Path(certificate_file), Path(text(raw, "key_file")))
+
+
+def _signing(raw: Any) -> SigningSettings:
+    if not isinstance(raw, dict):
+        raise SettingsError(f"signing: {raw!r}; expected an object or null")
+    fingerprints = frozenset(str(item).upper() for item in items(raw, "vtn_fingerprints"))
+    if not fingerprints or not all(_FINGERPRINT.fullmatch(item) for item in fingerprints):
+        raise SettingsError(
+            f"signing.vtn_fingerprints: {sorted(fingerprints)}; expected ten bytes such as 0A:1B:..."
+        )
+    certificate_file, key_file = text(raw, "certificate_file"), text(raw, "key_file")
+    return SigningSettings(Path(certificate_file), Path(key_file), fingerprints)
 
 
 def _posters(raw: dict[str, Any]) -> dict[str, PostingUser]:
