@@ -17,7 +17,12 @@ pytestmark = [pytest.mark.container, pytest.mark.long]
 MACHINE = f"cariflex-test-site{SUFFIX}"
 PERSON = "anna"
 HOME = f"/home/{PERSON}/cariflex"
-SETTINGS = "-e cariflex_image_source=registry -e images_registry_prefix=registry:5000/"
+SETTINGS = (
+    "-e cariflex_image_source=registry -e images_registry_prefix=registry:5000/ "
+    "-e '{\"images_registry_refs\": {}}'"
+)
+# uv trusts no authority of the machine's own unless it is told.
+TRUST = "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
 PATIENCE_S = 900
 
 
@@ -34,9 +39,9 @@ class Machine:
 
     def make(self, target, settings=""):
         """Run make as the person. Gives the exit code and the output."""
-        command = ["docker", "exec", f"--user={PERSON}", f"--workdir={HOME}", MACHINE, "make", target]
-        arguments = f"ARGS={SETTINGS} -e {{images_registry_refs: {{}}}} {settings}"
-        done = subprocess.run([*command, arguments], capture_output=True, text=True, check=False)
+        person = ["docker", "exec", f"--user={PERSON}", f"--workdir={HOME}", f"--env={TRUST}", MACHINE]
+        command = [*person, "make", target, f"ARGS={SETTINGS} {settings}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
     def deploy(self):
@@ -47,15 +52,8 @@ class Machine:
 
     def start_deployment(self):
         """Deploy in a unit of its own, so that all of its processes can be killed at once."""
-        unit = [
-            "systemd-run",
-            "--unit=deployment",
-            "--collect",
-            f"--uid={PERSON}",
-            f"--working-directory={HOME}",
-        ]
-        arguments = f"ARGS={SETTINGS} -e {{images_registry_refs: {{}}}}"
-        self.run(*unit, "make", "deploy", arguments)
+        unit = ["systemd-run", "--unit=deployment", "--collect", f"--uid={PERSON}", f"--setenv={TRUST}"]
+        self.run(*unit, f"--working-directory={HOME}", "make", "deploy", f"ARGS={SETTINGS}")
 
     def wait(self, *words, until):
         """Wait until the command's output satisfies a condition."""
@@ -137,9 +135,8 @@ def test_new_secrets_reach_everyone_who_needs_them_and_the_old_ones_are_refused(
         "bash", "-c", f"docker exec flexmeasures-db psql {login} -c 'SELECT 1' 2>&1 || true"
     )
     assert "password authentication failed" in refused
-    assert "WRONGPASS" in machine.run(
-        "docker", "exec", "flexmeasures-redis", "redis-cli", "-a", old["redis"], "ping"
-    )
+    ping = f"docker exec flexmeasures-redis redis-cli -a {old['redis']} ping 2>&1 || true"
+    assert "WRONGPASS" in machine.run("bash", "-c", ping)
 
 
 def test_uninstall_keeps_the_data_until_it_is_told_otherwise(machine):
@@ -148,7 +145,7 @@ def test_uninstall_keeps_the_data_until_it_is_told_otherwise(machine):
 
     code, output = machine.make("uninstall")
     assert code == 0, output
-    assert re.search(r"Kept: volumes .*flexmeasures-db-data", output), output
+    assert re.search(r"Kept: volumes .*flexmeasures-db-data", " ".join(output.split())), output
     assert "-e uninstall_data=true" in output
     assert machine.run("docker", "ps", "--all", "--quiet") == ""
 
