@@ -146,7 +146,9 @@ class _Run:
         if found.section_id is not None and any(step.kind == "subnet" for step in planned.steps):
             found = replace(found, subnets=read_subnets(self._client, found.section_id))
         touched = {step.network for step in planned.steps if step.kind == "address"}
-        ids = {s.id for s in found.subnets if s.network in touched} | {s.id for s in twins(found)}
+        ids = {s.id for s in found.subnets if s.network in touched} | {
+            s.id for s in twins(self._wanted, found)
+        }
         fresh = {subnet_id: read_addresses(self._client, subnet_id) for subnet_id in ids}
         self._found = replace(found, addresses={**found.addresses, **fresh})
 

@@ -91,10 +91,7 @@ def _overlaps(wanted: Wanted, found: Found) -> Iterator[Conflict]:
 
 def _without_twins(wanted: Wanted, found: Found, conflicts: list[Conflict]) -> Iterator[Step]:
     """Keep the oldest of subnets of one network; without a lock two clients can make it at once."""
-    listed = {subnet.network for subnet in wanted.subnets}
-    for twin in sorted(twins(found), key=lambda s: -s.network.prefixlen):
-        if twin.network not in listed:
-            continue
+    for twin in sorted(twins(wanted, found), key=lambda s: -s.network.prefixlen):
         foreign = [row for row in found.addresses.get(twin.id, ()) if row.values["owner"] != wanted.mark]
         if is_ours(twin, wanted) and not foreign:
             name = f"{twin.network} (id {twin.id})"
@@ -110,10 +107,11 @@ def first_of_each(found: Found) -> dict[Network, FoundSubnet]:
     return {subnet.network: subnet for subnet in sorted(found.subnets, key=lambda s: -s.id)}
 
 
-def twins(found: Found) -> tuple[FoundSubnet, ...]:
-    """Return the subnets whose network an older one has already."""
+def twins(wanted: Wanted, found: Found) -> tuple[FoundSubnet, ...]:
+    """Return the subnets whose network is wanted and an older one has already."""
+    listed = {subnet.network for subnet in wanted.subnets}
     first = {subnet.id for subnet in first_of_each(found).values()}
-    return tuple(subnet for subnet in found.subnets if subnet.id not in first)
+    return tuple(s for s in found.subnets if s.network in listed and s.id not in first)
 
 
 def _section(wanted: Wanted, found: Found) -> Iterator[Step]:

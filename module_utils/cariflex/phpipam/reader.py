@@ -6,6 +6,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import quote
 
+from ..errors import CariflexError
 from .client import Client, PhpipamError
 from .model import Found, FoundAddress, FoundSubnet, Wanted, parse_address, parse_subnet
 from .planner import managed, twins, unlisted
@@ -19,7 +20,7 @@ def read(client: Client, wanted: Wanted) -> Found:
     found = Found(section_id, read_subnets(client, section_id))
     listed = {subnet.network for subnet in managed(wanted)}
     ids = [subnet.id for subnet in found.subnets if subnet.network in listed]
-    ids += [subnet.id for subnet in twins(found) if subnet.id not in ids]
+    ids += [subnet.id for subnet in twins(wanted, found) if subnet.id not in ids]
     if wanted.purge:
         ids += [subnet.id for subnet in unlisted(wanted, found)]
     return replace(found, addresses={subnet_id: read_addresses(client, subnet_id) for subnet_id in ids})
@@ -28,11 +29,17 @@ def read(client: Client, wanted: Wanted) -> Found:
 def find_section(client: Client, name: str) -> int | None:
     """Return the section's id, or None when there is none of that name."""
     try:
-        return int(client.get(f"sections/{quote(name, safe='')}/")["id"])
+        row = client.get(f"sections/{quote(name, safe='')}/")
     except PhpipamError as error:
         if error.code == HTTPStatus.NOT_FOUND:
             return None
         raise
+    if str(row["name"]).casefold() != name.casefold():
+        # A name of digits is taken for an id.
+        raise CariflexError(
+            f"section {name}: phpIPAM answers {row['name']!r}, expected that name. Fix: rename it"
+        )
+    return int(row["id"])
 
 
 def read_subnets(client: Client, section_id: int) -> tuple[FoundSubnet, ...]:

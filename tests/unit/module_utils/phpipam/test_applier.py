@@ -227,6 +227,30 @@ def test__answer_lost_after_the_write__makes_no_second_record(phpipam, client):
     assert sorted(h for (h,) in phpipam.records("hostname") if h) == ["a", "b"]
 
 
+@pytest.mark.parametrize("nest", [False, True])
+def test__custom_field__identifies_records_whose_hostname_changes(nest):
+    apps = {"ansible": App(code="c", nest=nest)}
+    with Phpipam(apps, custom_fields=("custom_asset",)) as double:
+        client = Client(Connection(double.url, "ansible", app_code="c"))
+
+        def named(hostname):
+            addresses = [{"hostname": hostname, "custom_fields": {"asset": 7}}]
+            return wanted(subnet={"gateway": None, "addresses": addresses}, key="custom_asset")
+
+        run(client, named("meter-old"))
+        run(client, named("meter-new"))
+
+        assert double.records("ip", "hostname", "custom_asset") == [("192.168.240.1", "meter-new", "7")]
+        assert run(client, named("meter-new")).steps == []
+
+
+def test__section_named_by_digits__is_not_taken_for_an_id(phpipam, client):
+    phpipam.add_section("Somebody's")
+    with pytest.raises(CariflexError, match='section 1: phpIPAM answers "Somebody\'s"'):
+        synchronise(client, wanted("a", section="1"), check_mode=False)
+    assert phpipam.writes() == []
+
+
 def test__refused_items__are_reported_together_and_the_others_done(phpipam, client):
     long = {"addresses": [{"hostname": "x" * 300}, {"hostname": "y" * 300}, {"hostname": "fine"}]}
 
