@@ -92,8 +92,9 @@ class FlexMeasuresPoster:
                 password=user.password,
                 # Our own outbox retries; the client's patience would only hold up what comes behind.
                 max_request_attempts=1,
-                request_timeout=20.0,
-                request_retry_timeout=30.0,
+                # A loaded server takes that long over a day of values; giving up has it begin again.
+                request_timeout=60.0,
+                request_retry_timeout=90.0,
                 request_retry_interval=1.0,
             )
         return self._clients[name]

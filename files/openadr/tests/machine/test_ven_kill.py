@@ -1,0 +1,203 @@
+"""The real VEN as a process, killed with SIGKILL at any moment while the VTN and FlexMeasures misbehave."""
+
+import asyncio
+import json
+import random
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cariflex_openadr.domain.model import SignalKind
+from cariflex_openadr.messages.events import to_wire
+from cariflex_openadr.runtime import start_site
+from cariflex_openadr.settings import Listen
+from cariflex_openadr.storage.outbox import Outbox
+from cariflex_openadr.storage.ven_database import open_ven_database
+from sensor_maps import sensor_map_of, write_sensor_map
+from support import VEN_ID, TurnableClock, eventually
+from support.flexmeasures import FlexMeasuresHttpDouble
+from support.offers import Offers
+from support.processes import free_port
+from support.scripted_vtn import ScriptedVtn, serving
+from support.ven_bench import distribution_text
+
+SOURCES = Path(__file__).resolve().parents[2] / "src"
+START = "from cariflex_openadr.ven import main; main()"
+STEPS, KILLS = 120, 6
+MINUTE = timedelta(minutes=1)
+SENSORS = [
+    {"id": 84, "name": "consumption_price", "unit": "EUR/MWh", "resolution_s": 3600},
+    {"id": 86, "name": "load_control_signal", "unit": "%", "resolution_s": 60},
+    {"id": 87, "name": "demand_response_signal", "unit": "dimensionless", "resolution_s": 60},
+]
+
+
+@dataclass
+class VenProcess:
+    """``openadr-ven`` on one configuration and database."""
+
+    directory: Path
+    vtn_port: int
+    flexmeasures_port: int
+    process: Process | None = None
+
+    def write_config(self) -> None:
+        (self.directory / "password").write_text("x")
+        write_sensor_map(self.directory / "map.json", sensor_map_of(SENSORS))
+        user = {"name": "OpenADR VTN", "email": "openadr@cariflex.internal"}
+        config = {
+            "ven_name": "cariflex-ven",
+            "ven_id": VEN_ID,
+            "registration_id": "reg-1",
+            "vtn_url": f"http://127.0.0.1:{self.vtn_port}/OpenADR2/Simple/2.0b",
+            "poll_interval_s": 0.05,
+            "status": {"host": "127.0.0.1", "port": free_port()},
+            "flexmeasures": {
+                "host": "127.0.0.1",
+                "port": self.flexmeasures_port,
+                "posters": [user | {"password_file": str(self.directory / "password")}],
+            },
+            "sensor_map_file": str(self.directory / "map.json"),
+            "sensors": dict(
+                zip(
+                    ("price", "load_control", "demand_response"),
+                    (row["name"] for row in SENSORS),
+                    strict=True,
+                )
+            ),
+            "log_level": "info",
+            "database": str(self.directory / "ven.sqlite3"),
+        }
+        (self.directory / "config.json").write_text(json.dumps(config))
+
+    async def start(self) -> None:
+        environment = {"CARIFLEX_CONFIG": str(self.directory / "config.json"), "PYTHONPATH": str(SOURCES)}
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", START, env=environment, stdout=DEVNULL
+        )
+
+    async def end(self, number: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return await self.process.wait()
+
+
+@dataclass
+class World:
+    """The VTN's offers and both doubles; ``step`` changes one of them at random."""
+
+    choose: random.Random
+    offers: Offers
+    vtn: ScriptedVtn
+    flexmeasures: FlexMeasuresHttpDouble
+
+    def text(self) -> bytes:
+        clock = self.offers.clock
+        return distribution_text(
+            [to_wire(event, VEN_ID, clock()) for event in self.offers.distribution()]
+        ).encode()
+
+    def step(self) -> None:
+        now = datetime.now(UTC)
+        self.offers.clock.now = now
+        what = self.choose.choice(["offer", "modify", "modify", "cancel", "vtn", "answers", "flexmeasures"])
+        live = [name for name, event in self.offers.events.items() if not event.cancelled]
+        if what == "offer" and len(self.offers.events) < 12:
+            number = len(self.offers.events) + self.choose.randrange(1000) * 100
+            start = now.replace(second=0, microsecond=0) + timedelta(days=1 + number % 3000, hours=2)
+            kind = self.choose.choice([SignalKind.LOAD_CONTROL, SignalKind.DEMAND_RESPONSE])
+            value = self.choose.randrange(4) if kind is SignalKind.DEMAND_RESPONSE else self.choose.random()
+            self.offers.dispatch(kind, round(value, 2), self.choose.randrange(1, 9) * MINUTE, start)
+        elif what == "modify" and live:
+            self.offers.modify(self.choose.choice(live))
+        elif what == "cancel" and live:
+            self.offers.modify(self.choose.choice(live), cancelled=True)
+        elif what == "vtn":
+            self.vtn.replies["oadrPoll"] = 503
+            return
+        elif what == "answers":
+            self.vtn.replies["oadrCreatedEvent"] = 503
+        elif what == "flexmeasures":
+            self.flexmeasures.answer = (503, {"message": "down", "status": "X"})
+            return
+        self.heal()
+        self.vtn.polls.append(self.text())
+
+    async def hears_the_ven(self) -> None:
+        """Wait for the VEN's next message."""
+        seen = len(self.vtn.received)
+        await eventually(lambda: len(self.vtn.received) > seen, 30)
+
+    def heal(self) -> None:
+        """Everybody works again."""
+        self.vtn.replies.clear()
+        self.flexmeasures.answer = (200, {"message": "ok", "status": "PROCESSED"})
+
+
+def wanted(offers: Offers) -> dict[tuple[int, datetime], float]:
+    """What the offers ask of each slot: written anew, apart from the code under test."""
+    slots: dict[tuple[int, datetime], float] = {}
+    for event in offers.events.values():
+        (signal_,) = event.signals
+        load = signal_.kind is SignalKind.LOAD_CONTROL
+        for interval in signal_.intervals:
+            for minute in range(interval.duration // MINUTE):
+                value = (100 if load else 0) if event.cancelled else interval.value * (100 if load else 1 / 3)
+                slots[86 if load else 87, interval.start + minute * MINUTE] = round(value, 6)
+    return slots
+
+
+async def test_ven_killed_again_and_again__nothing_lost_nothing_doubled(tmp_path: Path) -> None:
+    """Hundreds of messages through kills, lost replies and a FlexMeasures that comes and goes."""
+    flexmeasures = FlexMeasuresHttpDouble()
+    runner, port = await start_site(flexmeasures.app, Listen("127.0.0.1", 0))
+    async with serving(ScriptedVtn()) as vtn:
+        world = World(random.Random(84), Offers(TurnableClock(datetime.now(UTC))), vtn, flexmeasures)
+        vtn.events = world.text
+        ven = VenProcess(tmp_path, vtn.port, port)
+        ven.write_config()
+        await ven.start()
+        kills = sorted(world.choose.sample(range(STEPS), KILLS))
+        for step in range(STEPS):
+            world.step()
+            await asyncio.sleep(world.choose.random() * 0.1)
+            if step in kills:
+                # Only a VEN that is at work is worth a kill.
+                await world.hears_the_ven()
+                await asyncio.sleep(world.choose.random() * 0.05)
+                assert await ven.end(signal.SIGKILL) == -signal.SIGKILL
+                await ven.start()
+        world.heal()
+        expected = wanted(world.offers)
+        newest = {(event.event_id, event.modification) for event in world.offers.events.values()}
+
+        def settled() -> bool:
+            shown = {
+                (sensor, slot): round(value, 6)
+                for sensor in (86, 87)
+                for slot, value in flexmeasures.latest(sensor).items()
+            }
+            answered = {
+                (event_id, modification) for event_id, modification, opt in vtn.answers() if opt == "optIn"
+            }
+            return newest <= answered and expected.items() <= shown.items()
+
+        vtn.polls.append(world.text())
+        await eventually(settled, 60)
+        assert await ven.end(signal.SIGTERM) == 0
+    await runner.cleanup()
+    neutral = {86: 100.0, 87: 0.0}
+    for sensor in (86, 87):
+        for slot, value in flexmeasures.latest(sensor).items():
+            assert (sensor, slot) in expected or value == neutral[sensor], "phantom control"
+    entries = Outbox(open_ven_database(tmp_path / "ven.sqlite3")).entries(limit=100_000)
+    assert {entry.state for entry in entries} == {"sent"}
+    planned = {
+        (entry.post.sensor_id, item.start, entry.post.belief_time): item.value
+        for entry in entries
+        for item in entry.post.values
+    }
+    assert flexmeasures.beliefs == planned, "a post was doubled under another belief, or never made"
