@@ -37,7 +37,3 @@ def test_the_comparison_finds_a_secret_where_it_belongs(host, secrets):
     stored = host.check_output("find /opt/cariflex/secrets -type f -print0 | xargs -0 cat")
 
     assert [name for name in ("redis", "flexmeasures_db", "openadr_db") if secrets[name] not in stored] == []
-
-
-def test_secret_files_are_closed_to_others(host):
-    assert host.check_output("find /opt/cariflex/secrets -type f -perm /o=rwx") == ""
