@@ -123,6 +123,10 @@ bench-s2: ## measure the S2 service: fan-out to 10,000 devices, event to setpoin
 bench-sensors: venv-dev ## measure the sensor map at fleet size beside raw SQL
 	python -m scripts.bench_sensors
 
+.PHONY: bench-history
+bench-history: venv ## measure the load of the simulated past beside raw COPY and the API (a stack must be up)
+	python scripts/bench_history.py
+
 .PHONY: clean
 clean: ## remove virtual environments and caches (never secrets)
 	rm -rf .venv .venv-bootstrap .venv-openadr .venv-simulator .venv-weather .ansible .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,6 +10,8 @@ CONTAINERS = {
     "flexmeasures-worker",
     "openadr-vtn",
     "openadr-ven",
+    "cariflex-simulator",
+    "cariflex-weather",
 }
 VTN = "http://192.168.240.10:8080"
 DTD_BOMB = (
@@ -130,3 +132,22 @@ def test_no_database_port_is_published(host):
 
 def test_secret_files_are_closed_to_others(host):
     assert host.check_output("find /opt/cariflex/secrets -type f -perm /007") == ""
+
+
+def test_the_simulated_past_is_there_once(host):
+    production = (
+        "SELECT count(*) FROM timed_belief WHERE sensor_id = 41 AND event_start < now() - interval '1 day'"
+    )
+    assert int(_sql(host, "flexmeasures", production)) > 5 * 288
+
+
+def test_the_weather_says_where_it_comes_from(host):
+    status = json.loads(host.check_output("docker exec cariflex-weather weatherctl status --json"))
+    assert status["source"] in {"Open-Meteo", "Clear-sky model"}
+    assert (status["source"] == "Clear-sky model") == bool(status["open_meteo_error"])
+
+
+def test_simulated_devices_live_and_their_balance_closes(host):
+    record = json.loads(host.check_output("docker exec cariflex-simulator simctl record"))
+    assert len(record["devices"]) == 20
+    assert max(row["balance_error"] for row in record["devices"]) <= 0.01
