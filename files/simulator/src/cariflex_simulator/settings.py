@@ -11,8 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from cariflex_simulator.domain.photovoltaics import Plant
-from cariflex_simulator.domain.sky import Site
+from cariflex_simulator.domain.site import Plant, Site
 from cariflex_simulator.domain.storage import StorageParameters
 from cariflex_simulator.domain.trips import TripPattern
 

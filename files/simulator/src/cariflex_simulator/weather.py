@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from cariflex_simulator.clients.flexmeasures import PostError
-from cariflex_simulator.domain.sky import HourlyWeather, Site, simulated_hour
+from cariflex_simulator.domain.site import Site
+from cariflex_simulator.domain.sky import HourlyWeather, simulated_hour
 from cariflex_simulator.settings import Sensor
 
 LOGGER = logging.getLogger(__name__)

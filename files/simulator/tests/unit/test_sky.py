@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from cariflex_simulator.domain.photovoltaics import Plant, power_kw
+from cariflex_simulator.domain.photovoltaics import power_kw
 from cariflex_simulator.domain.prices import production_price
-from cariflex_simulator.domain.sky import HourlyWeather, Site, hour_mean, simulated_hour
+from cariflex_simulator.domain.site import Plant, Site
+from cariflex_simulator.domain.sky import HourlyWeather, hour_mean, simulated_hour
 
 SITE = Site(14.6, -61.0, 20.0)
 MIDNIGHT = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)

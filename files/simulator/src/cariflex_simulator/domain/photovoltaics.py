@@ -1,29 +1,19 @@
 """Power of photovoltaic plants from irradiance, temperature and panel data, by pvlib's PVWatts chain."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 import pvlib
 
-from cariflex_simulator.domain.sky import HOUR, HourlyWeather, Site, clear_sky, hour_mean
+from cariflex_simulator.domain.site import Plant, Site
+from cariflex_simulator.domain.sky import HourlyWeather, clear_sky, hour_mean, location
 
 INVERTER_EFFICIENCY = 0.96
 TEMPERATURE_COEFFICIENT_PER_K = -0.0037
 # Below this the ratio to the clear sky means nothing: the sun is at the horizon.
 LEAST_CLEAR_SKY_W_M2 = 5.0
 MOST_CLEARNESS = 1.2
-
-
-@dataclass(frozen=True, slots=True)
-class Plant:
-    """A plant: peak power of its panels, and where they look (0 = north, 180 = south)."""
-
-    plant_id: str
-    peak_kw: float
-    tilt_deg: float
-    azimuth_deg: float
 
 
 def power_kw(
@@ -40,7 +30,7 @@ def power_kw(
     ghi = clear_sky(site, times) * clearness
     air_c = pd.Series([hourly[hour].temperature_c for hour in hours], times)
     wind_m_s = pd.Series([hourly[hour].wind_m_s for hour in hours], times)
-    sun = site.location().get_solarposition(times)
+    sun = location(site).get_solarposition(times)
     parts = pvlib.irradiance.erbs(ghi, sun["zenith"], times)
     found = {}
     for plant in plants:
@@ -65,6 +55,3 @@ def _clearness(site: Site, hour: pd.Timestamp, weather: HourlyWeather) -> float:
     if clear < LEAST_CLEAR_SKY_W_M2:
         return 0.0
     return min(MOST_CLEARNESS, weather.irradiance_w_m2 / clear)
-
-
-__all__ = ["HOUR", "Plant", "power_kw"]

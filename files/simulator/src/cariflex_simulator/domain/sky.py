@@ -9,6 +9,7 @@ import pandas as pd
 from pvlib.location import Location
 
 from cariflex_simulator.domain.draw import seeded
+from cariflex_simulator.domain.site import Site
 
 HOUR = timedelta(hours=1)
 # Trade-wind cumulus: mostly clear, showers in between.
@@ -16,19 +17,6 @@ MEAN_CLEARNESS, CLEARNESS_SPREAD, PERSISTENCE = 0.78, 0.16, 0.6
 LEAST_CLEARNESS, MOST_CLEARNESS = 0.15, 1.0
 MEAN_TEMPERATURE_C, TEMPERATURE_SWING_C, WARMEST_HOUR_UTC = 27.0, 3.0, 18.0
 MEAN_WIND_M_S, WIND_SPREAD_M_S = 6.0, 1.2
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where the plants stand: degrees north and east, metres above the sea."""
-
-    latitude: float
-    longitude: float
-    altitude_m: float = 0.0
-
-    def location(self) -> Location:
-        """The site as pvlib knows it, in UTC."""
-        return Location(self.latitude, self.longitude, tz="UTC", altitude=self.altitude_m)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +39,14 @@ def clearness_of_day(seed: int, day: str) -> tuple[float, ...]:
     return tuple(found)
 
 
+def location(site: Site) -> Location:
+    """The site as pvlib knows it, in UTC."""
+    return Location(site.latitude, site.longitude, tz="UTC", altitude=site.altitude_m)
+
+
 def clear_sky(site: Site, times: pd.DatetimeIndex) -> pd.Series:
     """Global horizontal irradiance under a clear sky in W/m² (Haurwitz: needs no turbidity data)."""
-    found = site.location().get_clearsky(times, model="haurwitz")
+    found = location(site).get_clearsky(times, model="haurwitz")
     ghi: pd.Series = found["ghi"].fillna(0.0)
     return ghi
 
