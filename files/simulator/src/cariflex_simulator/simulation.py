@@ -85,13 +85,17 @@ class Simulation:
 
     async def _queue_photovoltaics(self, starts: list[datetime]) -> None:
         plants = {item.plant.plant_id: item for item in self.settings.photovoltaics}
-        for start in starts if plants else []:
-            middle = pd.DatetimeIndex([start + self.settings.interval / 2])
-            hours = {floor_hour(start): await self.weather.hour(floor_hour(start))}
-            powers = power_kw([item.plant for item in plants.values()], self.settings.site, middle, hours)
-            for plant_id, values in powers.items():
-                end = start + self.settings.interval
-                self._queue(plants[plant_id].sensor, start, float(values.iloc[0]), end)
+        if not (plants and starts):
+            return
+        hours = {
+            hour: await self.weather.hour(hour) for hour in sorted({floor_hour(item) for item in starts})
+        }
+        # utc: after a restart some moments carry the state reader's own UTC.
+        middles = pd.to_datetime([start + self.settings.interval / 2 for start in starts], utc=True)
+        powers = power_kw([item.plant for item in plants.values()], self.settings.site, middles, hours)
+        for plant_id, values in powers.items():
+            for start, value in zip(starts, values.tolist(), strict=True):
+                self._queue(plants[plant_id].sensor, start, value, start + self.settings.interval)
 
     def _queue_prices(self, now: datetime) -> None:
         hour = self.prices_until or floor_hour(now)
