@@ -8,7 +8,7 @@ from contextlib import suppress
 from cariflex_simulator.api import StatusApi
 from cariflex_simulator.clients.flexmeasures import FlexMeasuresUsers
 from cariflex_simulator.poster import PostQueue
-from cariflex_simulator.runtime import set_up_logging, start_site, until_stopped, utc_now
+from cariflex_simulator.runtime import leave, set_up_logging, start_site, until_stopped, utc_now
 from cariflex_simulator.s2.manager import ResourceManager
 from cariflex_simulator.settings import SettingsError, read_sensors, read_settings, read_tokens
 from cariflex_simulator.simulation import Simulation, begin
@@ -63,6 +63,7 @@ async def serve() -> None:
     if crashes:
         raise crashes[0]
     LOGGER.info("simulator stopped")
+    leave()
 
 
 def main() -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 from aiohttp import web
 from pythonjsonlogger.json import JsonFormatter
@@ -50,7 +52,9 @@ def set_up_logging(level: str) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in ("s2python", "websockets", "flexmeasures_client", "aiohttp", "asyncio"):
+    # It logs each failed connection as an error; what matters is in our own words.
+    logging.getLogger("s2python").setLevel(logging.CRITICAL)
+    for name in ("websockets", "flexmeasures_client", "aiohttp", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
@@ -68,3 +72,10 @@ async def until_stopped() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
+
+
+def leave() -> NoReturn:
+    """End the process at once. A thread may still wait for a name or an answer, which nobody wants any more."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from cariflex_weather.api import StatusApi
 from cariflex_weather.clients.flexmeasures import FlexMeasuresUsers
 from cariflex_weather.clients.open_meteo import OpenMeteoClient
-from cariflex_weather.runtime import set_up_logging, start_site, until_stopped, utc_now
+from cariflex_weather.runtime import leave, set_up_logging, start_site, until_stopped, utc_now
 from cariflex_weather.service import WeatherService
 from cariflex_weather.settings import SettingsError, read_sensors, read_settings
 
@@ -39,6 +39,7 @@ async def serve() -> None:
     if isinstance(result, Exception):
         raise result
     LOGGER.info("weather service stopped")
+    leave()
 
 
 def main() -> None:

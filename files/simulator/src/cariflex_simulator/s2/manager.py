@@ -34,6 +34,7 @@ class ResourceManager:
     token: str
     clock: Clock
     sessions: int = 0
+    trouble: str = ""
     control: FrbcControl | None = None
     lost_at: datetime | None = field(init=False)
 
@@ -54,10 +55,11 @@ class ResourceManager:
             try:
                 await self._session()
             except MediumCouldNotConnectError as error:
-                LOGGER.info(
-                    "no CEM",
-                    extra={"device": self.device.device_id, "reason": str(error), "retry_in_s": wait_s},
-                )
+                # Once for each kind of trouble: the tries go on until it passes.
+                if str(error) != self.trouble:
+                    fields = {"device": self.device.device_id, "reason": str(error)}
+                    LOGGER.warning("no session with the CEM", extra=fields)
+                self.trouble = str(error)
             finally:
                 self._end_session()
             if loop.time() - begun_s > GOOD_SESSION_S:
@@ -83,7 +85,7 @@ class ResourceManager:
             handler.register_handlers(connection)
             self.sessions += 1
             LOGGER.info("connected to the CEM", extra={"device": self.device.device_id})
-            self.lost_at = None
+            self.lost_at, self.trouble = None, ""
             await connection.run()
             LOGGER.info("session ended", extra={"device": self.device.device_id})
 
