@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -115,6 +116,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> str:
     tmp_path = tmp_path_factory.mktemp("simulator")
     rendered = Database(0).run(state="rendered")
     (tmp_path / "sensor_map.json").write_text(json.dumps(rendered["sensor_map"]), encoding="utf-8")
+    shutil.copy(ROOT / "roles/sensor_map/files/sensor_map.schema.json", tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(_configuration(tmp_path)), encoding="utf-8")
     environment = {
         **os.environ,

@@ -62,7 +62,7 @@ async def until_stopped() -> None:
 
 
 def leave() -> NoReturn:
-    """End the process at once. A thread may still wait for a name or an answer, which nobody wants any more."""
+    """End the process at once: a thread may still wait for an answer that nobody wants any more."""
     logging.shutdown()
     sys.stdout.flush()
     os._exit(0)
