@@ -110,6 +110,11 @@ bench-deploy: ## measure a deployment beside docker compose alone (ENV)
 	@scripts/bootstrap.sh controller root
 	ENV=$(ENV) python scripts/bench_deploy.py
 
+.PHONY: bench-openadr
+bench-openadr: ## measure the VTN beside stock openleadr
+	@scripts/bootstrap.sh openadr
+	cd files/openadr && PYTHONPATH=src:tests:. ../../.venv-openadr/bin/python -m bench.vtn
+
 .PHONY: bench-ipam
 bench-ipam: venv-dev ## measure phpipam_sync beside one task an address
 	python scripts/bench_ipam.py

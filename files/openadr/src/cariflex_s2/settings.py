@@ -15,10 +15,10 @@ from cariflex_openadr.settings.reading import (
     number,
     obj,
     read_object,
-    read_sensor_map,
     secret,
     text,
 )
+from cariflex_openadr.settings.sensor_map import read_sensor_map
 from cariflex_s2.domain.model import Range
 from cariflex_s2.resource import Resource, Sensor
 

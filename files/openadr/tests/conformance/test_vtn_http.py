@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from random import Random
 
 import aiohttp
 import pytest
@@ -16,7 +17,7 @@ from support import BOMB, VEN_ID
 from support.vtn import openadr_url, operator
 
 
-@pytest.mark.parametrize("service", ["EiEvent", "OadrPoll", "EiRegisterParty", "EiReport"])
+@pytest.mark.parametrize("service", ["EiEvent", "OadrPoll", "EiRegisterParty", "EiReport", "EiOpt"])
 async def test_vtn__dtd_bomb__refused_and_still_serving(vtn: Vtn, service: str) -> None:
     """An unauthenticated POST with a DTD must not reach the parser, which it would crash."""
     headers = {"Content-Type": "application/xml"}
@@ -45,7 +46,7 @@ async def test_vtn__unknown_event_answered__452(vtn: Vtn) -> None:
 async def test_vtn__unknown_ven__not_registered(vtn: Vtn) -> None:
     """Only configured VENs are served."""
     stranger = VtnClient(openadr_url(vtn, "").rstrip("/"), "stranger", "stranger")
-    with pytest.raises(VtnError, match="expected a VEN the VTN knows"):
+    with pytest.raises(VtnError, match="463"):
         await stranger.register("x")
     assert (await stranger.poll()).name == "oadrRequestReregistration"
     await stranger.close()
@@ -64,3 +65,37 @@ async def test_vtn__active_simple_event__current_value_is_its_level(vtn: Vtn) ->
     found = {text(item, "eventDescriptor/eventID"): item for item in events}[event.event_id]
     assert text(found, "eventDescriptor/eventStatus") == "active"
     assert text(found, "eiEventSignals/eiEventSignal/currentValue/payloadFloat/value") in ("2", "2.0")
+
+
+async def test_vtn__broken_messages__4xx_and_never_500(vtn: Vtn) -> None:
+    """Whatever is cut, changed or foreign in a message is the sender's error, and the VTN goes on serving."""
+    await vtn.store.parties.set_registered(VEN_ID, True)
+    whole = create_message("oadrRequestEvent", ven_id=VEN_ID, request_id="r").encode()
+    chance = Random(20261123)
+    broken: list[bytes] = [
+        b"",
+        b"<",
+        b"<a/>",
+        b"\xff\xfe",
+        b"{}",
+        whole + whole,
+        whole.replace(b"ei:venID", b"ei:vtnID"),
+    ]
+    for _ in range(150):
+        place = chance.randrange(len(whole))
+        broken.append(whole[:place])
+        broken.append(whole[:place] + bytes([chance.randrange(256)]) + whole[place + 1 :])
+    headers, url = {"Content-Type": "application/xml"}, openadr_url(vtn, "EiEvent")
+    async with aiohttp.ClientSession(headers=headers) as session:
+        for content in broken:
+            vtn.api.strangers.forgive()
+            async with session.post(url, data=content) as reply:
+                assert reply.status in (200, 400, 403), (reply.status, content)
+        async with session.post(url, data=BytesIO(b"x" * 3_000_000)) as reply:
+            assert reply.status == 413
+        async with session.post(openadr_url(vtn, "EiNothing"), data=whole) as reply:
+            assert reply.status == 404
+        async with session.get(url) as reply:
+            assert reply.status == 405
+        async with session.post(url, data=whole) as reply:
+            assert reply.status == 200

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cariflex_openadr.domain.model import SignalKind
-from cariflex_openadr.messages.events import to_wire
 from cariflex_openadr.runtime import start_site
 from cariflex_openadr.settings import Listen
 from cariflex_openadr.storage.outbox import Outbox
@@ -23,6 +22,7 @@ from support.offers import Offers
 from support.processes import free_port
 from support.scripted_vtn import ScriptedVtn, serving
 from support.ven_bench import distribution_text
+from support.wire import to_wire
 
 SOURCES = Path(__file__).resolve().parents[2] / "src"
 START = "from cariflex_openadr.ven import main; main()"

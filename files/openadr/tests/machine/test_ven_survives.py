@@ -19,7 +19,6 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from cariflex_openadr.domain.model import Event, Interval, Signal, SignalKind
 from cariflex_openadr.inbox import Inbox
-from cariflex_openadr.messages.events import to_wire
 from cariflex_openadr.metrics import VenMetrics
 from cariflex_openadr.poster import OutboxSender
 from cariflex_openadr.storage.outbox import Outbox
@@ -28,6 +27,7 @@ from support import NOON, VEN_ID, TurnableClock
 from support.survivors import Survivors, in_a_process
 from support.ven import POSTER, SENSORS
 from support.ven_bench import distribution_text, read
+from support.wire import to_wire
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SENSOR_OF = {kind: sensor.sensor_id for kind, sensor in SENSORS.items()}

@@ -48,6 +48,9 @@ class Cluster:
         # A new server refuses to start while a process of the old one still holds its shared memory.
         while _living(pid):
             time.sleep(0.02)
+        # As after a restart of the machine: a zombie that nobody has reaped would pass for the old server.
+        for lock in (self.home / "data" / "postmaster.pid", self.home / f".s.PGSQL.{PORT}.lock"):
+            lock.unlink(missing_ok=True)
 
     def database(self) -> DatabaseSettings:
         """A new, empty database."""

@@ -36,6 +36,7 @@ class VtnProcess:
     changes: dict[str, Any] = field(default_factory=dict)
     openadr_port: int = field(default_factory=free_port)
     operator_port: int = field(default_factory=free_port)
+    prefix: tuple[str, ...] = ()
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -51,7 +52,7 @@ class VtnProcess:
 
     def start(self, *, wait: bool = True) -> None:
         """Start it; by default return when it is healthy."""
-        self.directory.mkdir(exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         config = raw_vtn_config(self.directory, **self.changes)
         config["openadr"]["port"], config["operator"]["port"] = self.openadr_port, self.operator_port
         for key in ("host", "port", "name", "user"):
@@ -61,7 +62,10 @@ class VtnProcess:
         environment = {**os.environ, "CARIFLEX_CONFIG": str(path), "PYTHONPATH": str(SOURCES)}
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", START], env=environment, stdout=log, stderr=subprocess.STDOUT
+                [*self.prefix, sys.executable, "-c", START],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         if wait:
             self.wait_healthy()

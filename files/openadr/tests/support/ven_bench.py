@@ -7,7 +7,6 @@ from typing import Any
 from openleadr.messaging import create_message
 
 from cariflex_openadr.inbox import Answer, Inbox
-from cariflex_openadr.messages.events import to_wire
 from cariflex_openadr.messages.offers import Distribution, read_distribution
 from cariflex_openadr.messages.xml_tree import read_message
 from cariflex_openadr.opts import Opts
@@ -18,6 +17,7 @@ from cariflex_openadr.storage.ven_opts import OptBook
 from support import VEN_ID, TurnableClock
 from support.offers import Offers
 from support.ven import POSTER, SENSORS
+from support.wire import to_wire
 
 VTN_ID = "CARIFLEX_VTN"
 PRICE, LOAD, RESPONSE = "price-2026-11-23", "load-control-2026-11-23", "demand-response-2026-11-23"

@@ -72,7 +72,7 @@ class OpenAdrApi:
     ) -> None:
         self._services, self._signatures, self._limit = services, signatures, limit
         self._signature_required = signature_required
-        self._strangers = RateLimit(per_s=STRANGERS.per_s, burst=STRANGERS.burst)
+        self.strangers = RateLimit(per_s=STRANGERS.per_s, burst=STRANGERS.burst)
         self.counts: dict[str, int] = {}
 
     def app(self) -> web.Application:
@@ -98,7 +98,7 @@ class OpenAdrApi:
         if http.content_type not in CONTENT_TYPES:
             raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type: expected application/xml")
         stranger = http.remote or ""
-        if self._strangers.exhausted(stranger):
+        if self.strangers.exhausted(stranger):
             raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "too many refused messages; come back later")
         if not self._services.store.ready.is_set():
             raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "database unreachable; come back later")
@@ -190,7 +190,7 @@ class OpenAdrApi:
         return self._services.store.mirror.ven_certified(fingerprint)
 
     def _note_stranger(self, stranger: str, reason: str) -> None:
-        self._strangers.allows(stranger)
+        self.strangers.allows(stranger)
         LOGGER.warning("message refused", extra={"peer": stranger, "reason": reason})
 
     def _count(self, kind: str) -> None:

@@ -28,6 +28,10 @@ class RateLimit:
         self._buckets[who] = (left - 1, at)
         return True
 
+    def forgive(self) -> None:
+        """Forget who asked how often."""
+        self._buckets.clear()
+
     def exhausted(self, who: str, now: float | None = None) -> bool:
         """True when the next request of ``who`` would be one too many."""
         return self._left(who, monotonic() if now is None else now) < 1

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-
 CONFIG_VARIABLE = "CARIFLEX_CONFIG"
 DEFAULT_CONFIG = "/etc/cariflex/config.json"
 
@@ -43,16 +40,6 @@ def listen_address(source: dict[str, Any] | str, key: str = "") -> Listen:
     if not host or not port.isdigit():
         raise SettingsError(f"address: {source!r}; expected HOST:PORT")
     return Listen(host, int(port))
-
-
-def read_sensor_map(path: Path) -> dict[str, Any]:
-    """The sensor map at ``path``, checked by the schema that lies beside it. Raises SettingsError."""
-    sensor_map = read_object(path)
-    schema = read_object(path.with_name("sensor_map.schema.json"))
-    mistake = best_match(Draft202012Validator(schema).iter_errors(sensor_map))
-    if mistake is not None:
-        raise SettingsError(f"{path}: {mistake.json_path}: {mistake.message}; expected what its schema says")
-    return sensor_map
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from cariflex_openadr.settings.reading import (
     listen,
     number,
     obj,
-    read_sensor_map,
     secret,
     text,
 )
+from cariflex_openadr.settings.sensor_map import read_sensor_map
 
 _FINGERPRINT = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){9}")
 DEFAULT_DATABASE = Path("/var/lib/openadr-ven/ven.sqlite3")

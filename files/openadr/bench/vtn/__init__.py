@@ -1,0 +1,1 @@
+"""Measures the VTN beside stock openleadr: ``make bench-openadr``."""
