@@ -1,12 +1,15 @@
 """One-shot inside the FlexMeasures container: ensures the account and its users.
 
-Reads users.json beside it and passwords from /run/secrets. Prints a line "changed: ..." per change.
+With arguments, such as "db upgrade", it runs that command of FlexMeasures first. Reads users.json beside it
+and passwords from /run/secrets. Prints a line "changed: ..." per change.
 FlexMeasures' CLI takes ten seconds of imports per call and fails on what exists already; this is one call.
 """
 
 import json
+import sys
 from pathlib import Path
 
+from flask.cli import ScriptInfo
 from flask_security.utils import hash_password, verify_password
 from flexmeasures.app import create
 from flexmeasures.data import db
@@ -16,6 +19,9 @@ from sqlalchemy import select
 
 wanted = json.loads(Path(__file__).with_name("users.json").read_text(encoding="utf-8"))
 app = create()
+if sys.argv[1:]:
+    app.cli.main(args=sys.argv[1:], standalone_mode=False, obj=ScriptInfo(create_app=lambda: app))
+    print(f"changed: {' '.join(sys.argv[1:])}")
 with app.app_context():
     account = db.session.execute(select(Account).filter_by(name=wanted["account"])).scalar_one_or_none()
     if account is None:
