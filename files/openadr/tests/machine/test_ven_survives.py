@@ -35,7 +35,7 @@ SHARED_MEMORY = Path("/dev") / "shm"
 NEUTRAL = {86: 100.0, 87: 0.0}
 Watch = Callable[[sqlite3.Connection], sqlite3.Connection]
 Slots = dict[tuple[int, datetime], float]
-KILLS = st.one_of(st.just(0), st.integers(1, 40))
+KILLS = st.sampled_from([0, 0, *range(4, 40)])
 
 
 def slots_of(event: Event) -> Slots:
@@ -63,6 +63,7 @@ class VenMachine(RuleBasedStateMachine):
         self.path = Path(self.directory.name) / "ven.sqlite3"
         self.clock = TurnableClock()
         self.survivors = Survivors(Path(self.directory.name) / "others.sqlite3")
+        self.made = 0
         self.offered: dict[str, Event] = {}
         self.taken: dict[str, Event] = {}
         self.expected: Slots = {}
@@ -75,18 +76,16 @@ class VenMachine(RuleBasedStateMachine):
 
     # The VTN
 
-    @rule(kind=st.sampled_from(list(SignalKind)), level=st.integers(0, 3), hours=st.integers(1, 3))
-    def offer(self, kind: SignalKind, level: int, hours: int) -> None:
-        """A new event, in a time that no other event shares."""
-        number = len(self.offered) + len(self.taken)
-        start = NOON.replace(minute=0, second=0) + (4 * number - 1) * HOUR
-        self.offered[f"event-{number}-{len(self.expected)}"] = Event(
-            event_id=f"event-{number}-{len(self.expected)}",
-            modification=0,
-            created_at=self.clock(),
-            market_context=f"http://test/{number}",
-            signals=(self._signal(kind, start, hours, level),),
-        )
+    @rule(kinds=st.lists(st.sampled_from(list(SignalKind)), min_size=1, max_size=3), level=st.integers(0, 3))
+    def offer(self, kinds: list[SignalKind], level: int) -> None:
+        """New events, each in a time that no other event shares."""
+        for kind in kinds:
+            start = NOON.replace(minute=0, second=0) + (4 * self.made - 1) * HOUR
+            name = f"event-{self.made}"
+            self.made += 1
+            signal = self._signal(kind, start, 2, level)
+            context = f"http://test/{name}"
+            self.offered[name] = Event(name, 0, self.clock(), context, (signal,))
 
     @staticmethod
     def _signal(kind: SignalKind, start: datetime, hours: int, level: int) -> Signal:
@@ -136,6 +135,13 @@ class VenMachine(RuleBasedStateMachine):
         self.survivors.down = down
 
     # The VEN
+
+    @rule(level=st.integers(0, 3), hours=st.integers(1, 3), kill_at=KILLS)
+    def modify_all_and_deliver(self, level: int, hours: int, kill_at: int) -> None:
+        """News about every event in one distribution: half of it would show."""
+        for pick in range(len(self.offered)):
+            self.modify(pick, level, hours)
+        self.deliver(kill_at)
 
     @rule(kill_at=KILLS)
     def deliver(self, kill_at: int) -> None:
