@@ -104,9 +104,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.cariflex.change import actions, before_after
-from ansible.module_utils.cariflex.errors import CariflexError
+from ansible.module_utils.cariflex.errors import CariflexError, UnreachableError
 from ansible.module_utils.cariflex.flexmeasures.model import Wanted
-from ansible.module_utils.cariflex.flexmeasures.planner import plan
+from ansible.module_utils.cariflex.flexmeasures.planner import Plan, never_deployed, plan
 from ansible.module_utils.cariflex.flexmeasures.table import expand
 
 try:
@@ -149,10 +149,8 @@ ARGUMENTS = {
 }
 
 
-def ensure_present(
-    params: dict[str, Any], wanted: Wanted, *, check_mode: bool, with_diff: bool
-) -> dict[str, Any]:
-    """Read, plan, and apply unless in check mode; returns the module's result."""
+def planned_and_applied(params: dict[str, Any], wanted: Wanted, *, check_mode: bool) -> Plan:
+    """Read, plan, and apply unless in check mode, in one transaction."""
     login = {key: params[f"login_{key}"] for key in ("host", "port", "user", "password")}
     with transaction(**login, database=params["login_db"]) as client:
         if not check_mode:
@@ -165,7 +163,23 @@ def ensure_present(
         )
         if not check_mode:
             apply(client, planned.changes)
+    return planned
+
+
+def ensure_present(
+    params: dict[str, Any], wanted: Wanted, *, check_mode: bool, with_diff: bool
+) -> dict[str, Any]:
+    """Make the map true, or in check mode say what that takes; returns the module's result."""
+    warnings = []
+    try:
+        planned = planned_and_applied(params, wanted, check_mode=check_mode)
+    except UnreachableError as error:
+        if not check_mode:
+            raise
+        planned = plan(wanted, never_deployed(wanted))
+        warnings.append(f"{error}; this check takes it for a database that is still to be made")
     return {
+        "warnings": warnings,
         "changed": bool(planned.changes),
         **({"diff": before_after(planned.changes)} if with_diff else {}),
         "actions": actions(planned.changes),

@@ -3,6 +3,7 @@
 CariflexError
   ├── ConflictError   what is wanted cannot be reached safely; lists every conflict at once
   └── ApiError        a service refused or did not answer
+        └── UnreachableError   nothing listens there: perhaps it was never started
 """
 
 from __future__ import annotations
@@ -39,3 +40,7 @@ class ConflictError(CariflexError):
 
 class ApiError(CariflexError):
     """A service refused a request, answered nonsense, or did not answer in time."""
+
+
+class UnreachableError(ApiError):
+    """No connection to a service: it is down, or was never started."""

@@ -147,4 +147,22 @@ def test__rendered__needs_no_database(database: Database):
 
 def test__connection__is_named_when_refused(database: Database):
     refused = database.run(login_port=1)
+    assert refused["failed"]
     assert "127.0.0.1:1/flexmeasures: cannot connect" in refused["msg"]
+
+
+def test__check__of_a_host_without_a_database_predicts_the_first_run(database: Database):
+    checked = database.run(login_port=1, check=True)
+    assert "cannot connect" in str(checked["warnings"])
+    created = [
+        (action["kind"], action["name"]) for action in checked["actions"] if action["action"] == "create"
+    ]
+    made = [
+        (action["kind"], action["name"])
+        for action in database.run()["actions"]
+        if action["action"] == "create"
+    ]
+    assert set(made) <= set(created)
+    assert {action for action in created if action[0] != "asset_type"} == {
+        action for action in made if action[0] != "asset_type"
+    }

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
-from ..errors import ApiError
+from ..errors import ApiError, UnreachableError
 from .model import Found
 
 CONNECT_TIMEOUT_S = 10
@@ -110,7 +110,7 @@ def transaction(*, host: str, port: int, user: str, password: str, database: str
             application_name="cariflex-sensor-map",
         )
     except psycopg2.Error as error:
-        raise ApiError(f"{where}: cannot connect: {str(error).strip()}") from error
+        raise UnreachableError(f"{where}: cannot connect: {str(error).strip()}") from error
     try:
         with connection:
             yield Client(connection)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..change import Change
 from ..errors import ConflictError
-from .model import KNOWLEDGE_HORIZON, MARK, Asset, Found, FoundAsset, FoundSensor, Wanted
+from .model import KNOWLEDGE_HORIZON, MARK, Asset, Found, FoundAsset, FoundSensor, FoundSequence, Wanted
 from .refusals import is_ours_asset, is_ours_sensor, refusals
 from .renumber import renumbered
 
@@ -202,3 +202,17 @@ def _data_sources(wanted: Wanted, found: Found) -> Iterator[Change]:
         elif name != source.name:
             yield Change("data_source", source.email, {"name": name}, {"name": source.name})
     yield from sorted(created, key=lambda change: change.kind)
+
+
+def never_deployed(wanted: Wanted) -> Found:
+    """Return the state of a database as FlexMeasures' role will leave it: without assets and sensors."""
+    tables = (*RESERVED_SEQUENCES, "account_id_seq", "data_source_id_seq", "generic_asset_type_id_seq")
+    return Found(
+        accounts=frozenset(asset.account for asset in wanted.assets) - frozenset(wanted.accounts),
+        asset_types={},
+        assets={},
+        sensors={},
+        users={source.email: None for source in wanted.data_sources if source.email},
+        other_sources=frozenset(),
+        sequences=dict.fromkeys(tables, FoundSequence(0, 0)),
+    )

@@ -70,6 +70,36 @@ def test_the_sensors_of_the_specification_exist(host):
     assert _sql(host, "flexmeasures", "SELECT count(*) FROM sensor WHERE id BETWEEN 1001 AND 1040") == "40"
 
 
+def _api(host, method, path, body, token=""):
+    """FlexMeasures' answer through Traefik, as JSON; an empty one is {}."""
+    return json.loads(
+        host.run(
+            "printf %s %s | curl --silent --insecure --request %s --header 'Content-Type: application/json'"
+            " --header %s --data @- %s",
+            "%s",
+            json.dumps(body),
+            method,
+            f"Authorization: {token}",
+            f"https://localhost/api{path}",
+        ).stdout
+        or "{}"
+    )
+
+
+def test_a_sensor_made_through_the_api_gets_an_id_beyond_the_reserved_ones(host):
+    password = host.check_output("cat /opt/cariflex/secrets/flexmeasures/flexmeasures_admin")
+    login = {"email": "admin@digitribe.fr", "password": password}
+    token = _api(host, "POST", "/requestAuthToken", login)["auth_token"]
+    sensor = {"name": "made by hand", "event_resolution": "PT5M", "unit": "kW", "generic_asset_id": 81}
+
+    made = _api(host, "POST", "/v3_0/sensors", sensor, token)
+
+    assert made["id"] > 1999
+    newest = _sql(host, "flexmeasures", "SELECT id, name FROM sensor ORDER BY id DESC LIMIT 1")
+    assert newest == f"{made['id']}|made by hand"
+    _api(host, "DELETE", f"/v3_0/sensors/{made['id']}", {}, token)
+
+
 def test_the_dashboards_role_reads_and_cannot_write(host):
     read = "SET ROLE dashboards; SELECT count(*) > 0 FROM sensor"
     assert _sql(host, "flexmeasures", read) == "t"
