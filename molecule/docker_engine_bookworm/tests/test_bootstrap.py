@@ -11,7 +11,7 @@ SOURCES = "/srv/sources"
 def test_no_python_is_told_with_the_remedy(host):
     host.check_output(f"install -d {SOURCES}")
     for name in ("scripts", "requirements"):
-        subprocess.run(["docker", "cp", ROOT / name, f"{host.backend.name}:{SOURCES}"], check=True)
+        subprocess.run(["docker", "cp", ROOT / name, f"{host.backend.get_hostname()}:{SOURCES}"], check=True)
     host.check_output("touch /run/before")
 
     # uv looks for a Python where nothing listens, as on a machine that reaches package registries only.

@@ -1,4 +1,4 @@
-"""The run's generated secrets."""
+"""The platform's generated secrets."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,6 @@ import pytest
 
 
 @pytest.fixture
-def secrets():
-    """Folder with a file for each secret of this run."""
-    return Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "secrets"
+def secrets(host):
+    """Folder with a file for each secret of this platform."""
+    return Path(os.environ["MOLECULE_PROJECT_DIRECTORY"]) / "build/test-secrets" / host.backend.get_hostname()

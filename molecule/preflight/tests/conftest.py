@@ -45,6 +45,6 @@ def sources(host):
     folder = "/srv/sources"
     host.check_output(f"install -d -m 0777 {folder}")
     for name in ("scripts", "requirements"):
-        subprocess.run(["docker", "cp", ROOT / name, f"{host.backend.name}:{folder}"], check=True)
+        subprocess.run(["docker", "cp", ROOT / name, f"{host.backend.get_hostname()}:{folder}"], check=True)
     yield folder
     host.check_output(f"rm -rf {folder}")

@@ -17,9 +17,11 @@ PLACES = {
 
 
 @pytest.fixture(scope="module")
-def secrets():
+def secrets(host):
     """Name -> value of each secret that this run generated."""
-    folder = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "secrets"
+    folder = (
+        Path(os.environ["MOLECULE_PROJECT_DIRECTORY"]) / "build/test-secrets" / host.backend.get_hostname()
+    )
     found = {path.name: path.read_text().split()[0] for path in folder.rglob("*") if path.is_file()}
     assert len(found) > 10
     return found
