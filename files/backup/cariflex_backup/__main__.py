@@ -1,0 +1,128 @@
+"""The command line; see docs/how-to/back-up-and-restore.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+from cariflex_backup import backup, drill, metrics, restore, settings
+from cariflex_backup.errors import BackupError
+from cariflex_backup.settings import Settings
+
+
+def say(line: str) -> None:
+    """Print a line at once: a restore takes minutes and somebody is watching."""
+    print(line, flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="cariflex-backup", description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True, help="JSON file that role backup writes")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("backup", help="make one archive")
+    commands.add_parser("list", help="name the archives, oldest first")
+    for name, text in {
+        "check": "verify an archive and compare it with this host",
+        "restore": "put an archive's data back",
+        "drill": "restore an archive into a scratch stack and measure it",
+    }.items():
+        command = commands.add_parser(name, help=text)
+        command.add_argument("archive", help="file, name in the backup directory, or latest")
+        command.add_argument("--identity", type=Path, help="age identity file, for an encrypted archive")
+        if name == "restore":
+            command.add_argument(
+                "--confirm", default="", help="the environment's name: data there are replaced"
+            )
+    return parser.parse_args()
+
+
+def _terminated(signum: int, _frame: FrameType | None) -> None:
+    # An exception, so that staging directories and child processes go the usual way.
+    raise SystemExit(128 + signum)
+
+
+def _archive(known: Settings, name: str) -> Path:
+    if name == "latest":
+        return backup.store_of(known).newest()
+    return Path(name) if "/" in name else known.directory / name
+
+
+def _identity(known: Settings, given: Path | None) -> bytes:
+    path = given or (Path(known.age_identity_file) if known.age_identity_file else None)
+    try:
+        return path.read_bytes() if path else b""
+    except OSError as error:
+        raise BackupError(f"identity {path}: {error.strerror}; expected an age identity file") from error
+
+
+def _measured(known: Settings, name: str, started: float, failed: bool) -> None:
+    """Record how a backup or drill ended; a failure keeps the time of the last success."""
+    values = {f"cariflex_{name}_last_run_failed": float(failed)}
+    values[f"cariflex_{name}_last_run_timestamp_seconds"] = started
+    _record(known, values)
+
+
+def _record(known: Settings, values: dict[str, float]) -> None:
+    try:
+        metrics.update(known.metrics_file, values)
+    except OSError as error:
+        raise BackupError(f"metrics {known.metrics_file}: {error.strerror}; make it writable") from error
+
+
+def _run(known: Settings, arguments: argparse.Namespace) -> None:
+    if arguments.command == "list":
+        for path, archive in backup.store_of(known).archives().items():
+            say(f"{path.name} {path.stat().st_size} {'good' if archive.good else 'not an archive'}")
+    elif arguments.command == "backup":
+        _archive_path, values = backup.create(known, say)
+        _record(known, values)
+    else:
+        path = _archive(known, arguments.archive)
+        identity = _identity(known, arguments.identity)
+        if arguments.command == "check":
+            summary = asdict(restore.check(known, path, identity))
+            summary["members"] = len(summary["members"])
+            say(json.dumps({"archive": str(path), **summary}, indent=1))
+        elif arguments.command == "restore":
+            if arguments.confirm != known.environment:
+                raise BackupError(
+                    f"restore: --confirm is '{arguments.confirm}', expected '{known.environment}': "
+                    "it replaces that environment's data; nothing was changed"
+                )
+            restore.restore(known, path, identity, say)
+        else:
+            _record(known, drill.run_drill(known, path, identity, say))
+
+
+def main() -> int:
+    """Run one command; 0 when it did all it should."""
+    signal.signal(signal.SIGTERM, _terminated)
+    arguments = _arguments()
+    measured = {"backup": "backup", "drill": "restore_drill"}.get(arguments.command)
+    started = time.time()
+    known = None
+    try:
+        known = settings.load(arguments.settings)
+        _run(known, arguments)
+    except (BackupError, OSError) as error:
+        print(f"cariflex-backup: {error}", file=sys.stderr)
+        status = 1
+    else:
+        status = 0
+    try:
+        if known and measured:
+            _measured(known, measured, started, bool(status))
+    except BackupError as error:
+        print(f"cariflex-backup: {error}", file=sys.stderr)
+        status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""Gathers what goes into an archive, as files of a staging directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from cariflex_backup import engine as engines
+from cariflex_backup.errors import BackupError
+from cariflex_backup.manifest import Database
+from cariflex_backup.settings import Settings
+
+# A shorter text is no secret but a word that any file may hold.
+_SECRET_BYTES = 12
+_REDIS_MAGIC = b"REDIS"
+_ROLES = "SELECT rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper ORDER BY 1"
+
+
+class Collector:
+    """Fills `staging`; what is absent or may not go in lands in `left_out` (name -> why)."""
+
+    def __init__(self, settings: Settings, staging: Path) -> None:
+        self._settings = settings
+        self._staging = staging
+        self._engine = engines.Engine()
+        self._postgres = engines.Postgres(settings.database_container, settings.database_user)
+        self.left_out: dict[str, str] = {}
+
+    def databases(self) -> list[Database]:
+        """Dump each database; rows and revision are read in the snapshot that the dump sees."""
+        found = []
+        for name in self._settings.databases:
+            with self._postgres.snapshot(name) as snapshot:
+                target = self._staging / f"databases/{name}.dump"
+                self._postgres.dump(name, snapshot.name, target)
+                revision = self._postgres.revision(name)
+                found.append(Database(name, self._postgres.owner(name), revision, snapshot.rows()))
+        return found
+
+    def redis(self) -> None:
+        """Have Redis send its data set, as to a replica."""
+        target = self._staging / "redis/dump.rdb"
+        password_file = self._settings.redis_password_file
+        script = f'REDISCLI_AUTH="$(cat {password_file})" exec redis-cli --rdb -'
+        words = ["docker", "exec", self._settings.redis_container, "sh", "-c", script]
+        engines.run_into(words, target)
+        with target.open("rb") as stream:
+            start = stream.read(len(_REDIS_MAGIC))
+        if start != _REDIS_MAGIC:
+            raise BackupError(
+                f"container {self._settings.redis_container}: sent {start!r} instead of an RDB file; "
+                "does its password match? `make doctor` tells"
+            )
+
+    def volumes(self) -> None:
+        """Copy the volumes: SQLite files by SQLite's own backup, which writers do not disturb."""
+        for volume in self._settings.volumes:
+            path = self._engine.volume_path(volume.name)
+            if path is None:
+                self.left_out[f"volume {volume.name}"] = "there is no such volume"
+                continue
+            target = self._staging / "volumes" / volume.name
+            for source in _files(path):
+                copy = target / source.relative_to(path)
+                copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if volume.kind == "sqlite" and source.suffix in (".sqlite3", ".db"):
+                    copy_sqlite(source, copy)
+                elif not source.name.endswith(("-wal", "-shm", "-journal")):
+                    shutil.copyfile(source, copy)
+
+    def files(self) -> None:
+        """Copy files of the host. Secrets stay out of an archive that is not encrypted."""
+        values = () if self._settings.encrypted else tuple(secret_values(self._settings.secrets_directory))
+        for source in self._settings.files:
+            if not source.path.exists():
+                self.left_out[source.name] = f"{source.path} does not exist"
+            elif source.secret and not self._settings.encrypted:
+                self.left_out[source.name] = "secret, and the archive is not encrypted"
+            else:
+                for path in _files(source.path):
+                    self._copy(source.name, path, source.path, values)
+
+    def _copy(self, name: str, path: Path, base: Path, values: tuple[bytes, ...]) -> None:
+        below = path.relative_to(base) if base.is_dir() else Path(path.name)
+        content = path.read_bytes()
+        if not self._settings.encrypted and (b"PRIVATE KEY" in content or any(v in content for v in values)):
+            self.left_out[f"{name}/{below}"] = "holds a secret, and the archive is not encrypted"
+            return
+        self._write(f"files/{name}/{below}", content)
+
+    def state(self) -> dict[str, str]:
+        """Describe containers, images and networks; return image reference -> id or digest."""
+        names = self._engine.containers(self._settings.label)
+        containers = self._engine.inspect("container", *names)
+        used = sorted({str(container["Config"]["Image"]) for container in containers})
+        images = {ref: _image_id(self._engine.inspect("image", ref)[0]) for ref in used}
+        found = engines.run(["docker", "network", "ls", "--format", "{{.Name}}"]).split()
+        networks = self._engine.inspect("network", *(n for n in self._settings.networks if n in found))
+        self._write_state("containers.json", containers)
+        self._write_state("images.json", images)
+        self._write_state("networks.json", networks)
+        for name, words in {"addresses.txt": ["ip", "-o", "addr"], "routes.txt": ["ip", "route"]}.items():
+            self._write(f"state/{name}", engines.run(words).encode())
+        return images
+
+    def roles(self) -> list[str]:
+        """Return the login roles that own or read the databases."""
+        return self._postgres.ask("postgres", _ROLES).split()
+
+    def versions(self) -> dict[str, str]:
+        """Return what wrote the data: postgres, redis and, from its container, FlexMeasures."""
+        redis = engines.run(["docker", "exec", self._settings.redis_container, "redis-server", "--version"])
+        found = {
+            "postgres": self._postgres.version(),
+            "redis": redis.partition("v=")[2].split()[0],
+            "flexmeasures": flexmeasures_version(self._engine),
+        }
+        return {name: version for name, version in found.items() if version}
+
+    def _write_state(self, name: str, content: Any) -> None:
+        text = json.dumps(content, indent=1, sort_keys=True).encode()
+        values = secret_values(self._settings.secrets_directory)
+        if not self._settings.encrypted and any(value in text for value in values):
+            self.left_out[f"state/{name}"] = "holds a secret, and the archive is not encrypted"
+        else:
+            self._write(f"state/{name}", text)
+
+    def _write(self, name: str, content: bytes) -> None:
+        target = self._staging / name
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        target.write_bytes(content)
+
+
+def flexmeasures_version(engine: engines.Engine) -> str:
+    """Return FlexMeasures' version as its container's Python knows it, '' when it does not run."""
+    if not engine.is_running("flexmeasures-server"):
+        return ""
+    script = "from importlib.metadata import version; print(version('flexmeasures'))"
+    return engines.run(["docker", "exec", "flexmeasures-server", "python3", "-c", script])
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """Copy a database that others may be writing; the copy passes SQLite's own check."""
+    target.unlink(missing_ok=True)
+    with closing(sqlite3.connect(source)) as origin, closing(sqlite3.connect(target)) as copy:
+        origin.backup(copy)
+        answer = copy.execute("PRAGMA quick_check").fetchone()[0]
+        # One file, without a log beside it.
+        copy.execute("PRAGMA journal_mode = DELETE")
+    if answer != "ok":
+        raise BackupError(f"SQLite file {source}: {answer}; restore it from an archive")
+
+
+def secret_values(directory: Path) -> Iterator[bytes]:
+    """Yield the content of every secret file that is long enough to be told from ordinary text."""
+    for path in _files(directory) if directory.is_dir() else ():
+        value = path.read_bytes().strip()
+        if len(value) >= _SECRET_BYTES:
+            yield value
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """Yield the regular files at or below `path`, in order; links are not followed."""
+    if path.is_file() and not path.is_symlink():
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted(names):
+            found = Path(folder) / name
+            if found.is_file() and not found.is_symlink():
+                yield found
+
+
+def _image_id(image: dict[str, Any]) -> str:
+    digests: list[str] = image.get("RepoDigests") or []
+    return digests[0] if digests else str(image["Id"])

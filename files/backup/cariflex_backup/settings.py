@@ -1,0 +1,119 @@
+"""What the program is told: one JSON file, written by Ansible (role backup)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cariflex_backup.errors import BackupError
+from cariflex_backup.retention import Rules
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A file or directory of the host.
+
+    :param secret: holds secrets as a whole: goes in only when the archive is encrypted.
+    :param restore: a restore puts it back; otherwise it is evidence, and Ansible renders it anew.
+    """
+
+    name: str
+    path: Path
+    secret: bool
+    restore: bool
+
+
+@dataclass(frozen=True)
+class VolumeSource:
+    """A Docker volume that holds state; `kind` is sqlite (copied by SQLite itself) or files."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings; empty texts mean: not wanted.
+
+    :param schema_revision: of FlexMeasures' database, as this host's release wants it.
+    :param sensor_map: the rendered map with all fixed sensor ids.
+    :param newest_belief_s: how old a healthy system's newest belief may be, in seconds.
+    """
+
+    environment: str
+    directory: Path
+    metrics_file: Path
+    release: str
+    database_container: str
+    database_user: str
+    databases: tuple[str, ...]
+    redis_container: str
+    redis_volume: str
+    redis_password_file: str
+    label: str
+    networks: tuple[str, ...]
+    files: tuple[FileSource, ...]
+    volumes: tuple[VolumeSource, ...]
+    secrets_directory: Path
+    vault_keys: tuple[str, ...]
+    age_recipient: str
+    age_identity_file: str
+    rclone_remote: str
+    rclone_config: str
+    rules: Rules
+    schema_revision: str
+    sensor_map: Path
+    newest_belief_s: float
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether archives are encrypted."""
+        return bool(self.age_recipient)
+
+
+def load(path: Path) -> Settings:
+    """Read the settings; raise BackupError when the file is missing or a key is wrong."""
+    try:
+        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        plain: dict[str, Any] = {key: str(raw[key]) for key in _TEXTS}
+        plain |= {key: Path(raw[key]) for key in _PATHS} | {key: tuple(raw[key]) for key in _LISTS}
+        return Settings(
+            **plain,
+            files=tuple(
+                FileSource(f["name"], Path(f["path"]), bool(f["secret"]), bool(f["restore"]))
+                for f in raw["files"]
+            ),
+            volumes=tuple(VolumeSource(v["name"], v["kind"]) for v in raw["volumes"]),
+            rules=Rules(int(raw["daily_days"]), int(raw["weekly_weeks"])),
+            newest_belief_s=float(raw["newest_belief_s"]),
+        )
+    except OSError as error:
+        raise BackupError(
+            f"settings {path}: {error.strerror}; expected the file that role backup writes: "
+            "deploy with --tags backup"
+        ) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise BackupError(
+            f"settings {path}: {error!r}; deploy with --tags backup to write it anew"
+        ) from error
+
+
+_PATHS = ("directory", "metrics_file", "secrets_directory", "sensor_map")
+_LISTS = ("databases", "networks", "vault_keys")
+_TEXTS = (
+    "environment",
+    "release",
+    "database_container",
+    "database_user",
+    "redis_container",
+    "redis_volume",
+    "redis_password_file",
+    "label",
+    "schema_revision",
+    "age_recipient",
+    "age_identity_file",
+    "rclone_remote",
+    "rclone_config",
+)
