@@ -4,6 +4,7 @@ SHELL := /bin/bash
 
 ENV ?= dev
 ARGS ?=
+FROM ?= latest
 ROLE ?= site
 INVENTORY := inventories/$(ENV)
 VENV := .venv/bin
@@ -59,6 +60,18 @@ rotate: venv ## change one secret everywhere and prove the old one dead (ENV, SE
 	ansible-playbook -i $(INVENTORY) playbooks/operations/prove_rotated.yml -e @build/rotate/$(ENV).json
 	rm build/rotate/$(ENV).json
 
+.PHONY: backup
+backup: venv ## make one archive now (ENV)
+	ansible-playbook -i $(INVENTORY) playbooks/operations/backup.yml $(ARGS)
+
+.PHONY: restore
+restore: venv ## put an archive back: FROM=latest|NAME|FILE (ENV); asks first
+	ansible-playbook -i $(INVENTORY) playbooks/operations/restore.yml -e restore_from=$(FROM) $(ARGS)
+
+.PHONY: restore-drill
+restore-drill: venv ## restore an archive into a scratch stack, ask it, measure RPO and RTO (ENV, FROM)
+	ansible-playbook -i $(INVENTORY) playbooks/operations/restore_drill.yml -e restore_from=$(FROM) $(ARGS)
+
 .PHONY: lint
 lint: venv-dev ## ruff, mypy, yamllint, ansible-lint, shellcheck, role specs, syntax of every environment
 	ruff check .
@@ -73,7 +86,7 @@ lint: venv-dev ## ruff, mypy, yamllint, ansible-lint, shellcheck, role specs, sy
 
 .PHONY: test-unit
 test-unit: venv-dev
-	python -m pytest tests/unit
+	python -m pytest tests/unit files/backup/tests -m "not container"
 
 .PHONY: test-openadr
 test-openadr:
@@ -90,7 +103,7 @@ test-fast: lint test-unit test-openadr test-simulator test-weather ## lint and u
 
 .PHONY: test-container
 test-container: venv-dev ## tests against real containers and programs
-	python -m pytest tests/container -m 'container and not long'
+	python -m pytest tests/container files/backup/tests -m 'container and not long'
 
 .PHONY: test
 test: ## the fast tier, then the container tier

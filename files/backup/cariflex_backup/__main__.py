@@ -65,14 +65,10 @@ def _measured(known: Settings, name: str, started: float, failed: bool) -> None:
     """Record how a backup or drill ended; a failure keeps the time of the last success."""
     values = {f"cariflex_{name}_last_run_failed": float(failed)}
     values[f"cariflex_{name}_last_run_timestamp_seconds"] = started
-    _record(known, values)
-
-
-def _record(known: Settings, values: dict[str, float]) -> None:
     try:
         metrics.update(known.metrics_file, values)
     except OSError as error:
-        raise BackupError(f"metrics {known.metrics_file}: {error.strerror}; make it writable") from error
+        print(f"cariflex-backup: metrics {known.metrics_file}: {error}; make it writable", file=sys.stderr)
 
 
 def _run(known: Settings, arguments: argparse.Namespace) -> None:
@@ -81,7 +77,7 @@ def _run(known: Settings, arguments: argparse.Namespace) -> None:
             say(f"{path.name} {path.stat().st_size} {'good' if archive.good else 'not an archive'}")
     elif arguments.command == "backup":
         _archive_path, values = backup.create(known, say)
-        _record(known, values)
+        metrics.update(known.metrics_file, values)
     else:
         path = _archive(known, arguments.archive)
         identity = _identity(known, arguments.identity)
@@ -97,7 +93,7 @@ def _run(known: Settings, arguments: argparse.Namespace) -> None:
                 )
             restore.restore(known, path, identity, say)
         else:
-            _record(known, drill.run_drill(known, path, identity, say))
+            metrics.update(known.metrics_file, drill.run_drill(known, path, identity, say))
 
 
 def main() -> int:
@@ -106,21 +102,17 @@ def main() -> int:
     arguments = _arguments()
     measured = {"backup": "backup", "drill": "restore_drill"}.get(arguments.command)
     started = time.time()
-    known = None
+    known, status = None, 1
     try:
         known = settings.load(arguments.settings)
         _run(known, arguments)
+        status = 0
     except (BackupError, OSError) as error:
         print(f"cariflex-backup: {error}", file=sys.stderr)
-        status = 1
-    else:
-        status = 0
-    try:
+    finally:
+        # Also when a signal ends it: a run that did not finish has failed.
         if known and measured:
             _measured(known, measured, started, bool(status))
-    except BackupError as error:
-        print(f"cariflex-backup: {error}", file=sys.stderr)
-        status = 1
     return status
 
 

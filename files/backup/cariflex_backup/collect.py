@@ -19,6 +19,15 @@ from cariflex_backup.settings import Settings
 # A shorter text is no secret but a word that any file may hold.
 _SECRET_BYTES = 12
 _REDIS_MAGIC = b"REDIS"
+# Into a file first: to standard output, redis-cli leaves the transfer's end mark behind the data.
+_REDIS_DUMP = """set -eu
+REDISCLI_AUTH="$(cat "$1")"; export REDISCLI_AUTH
+file="$(redis-cli config get dir | tail -n 1)/.backup.rdb"
+trap 'rm -f "$file"' EXIT
+redis-cli --rdb "$file" >&2
+redis-check-rdb "$file" >&2
+cat "$file"
+"""
 _ROLES = "SELECT rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper ORDER BY 1"
 
 
@@ -46,10 +55,8 @@ class Collector:
     def redis(self) -> None:
         """Have Redis send its data set, as to a replica."""
         target = self._staging / "redis/dump.rdb"
-        password_file = self._settings.redis_password_file
-        script = f'REDISCLI_AUTH="$(cat {password_file})" exec redis-cli --rdb -'
-        words = ["docker", "exec", self._settings.redis_container, "sh", "-c", script]
-        engines.run_into(words, target)
+        words = ["docker", "exec", self._settings.redis_container, "sh", "-c", _REDIS_DUMP, "sh"]
+        engines.run_into([*words, self._settings.redis_password_file], target)
         with target.open("rb") as stream:
             start = stream.read(len(_REDIS_MAGIC))
         if start != _REDIS_MAGIC:
@@ -64,6 +71,9 @@ class Collector:
             path = self._engine.volume_path(volume.name)
             if path is None:
                 self.left_out[f"volume {volume.name}"] = "there is no such volume"
+                continue
+            if volume.secret and not self._settings.encrypted:
+                self.left_out[f"volume {volume.name}"] = "secret, and the archive is not encrypted"
                 continue
             target = self._staging / "volumes" / volume.name
             for source in _files(path):

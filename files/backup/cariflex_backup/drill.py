@@ -93,7 +93,8 @@ def _assert_contents(
     revision = postgres.revision("flexmeasures")
     if revision != settings.schema_revision:
         raise BackupError(
-            f"drill: schema revision {revision}, expected {settings.schema_revision}; back up again after the upgrade"
+            f"drill: schema revision {revision}, expected {settings.schema_revision}; "
+            "back up again after the upgrade"
         )
     say(f"ok: schema revision {revision}")
     wanted = {sensor["id"] for sensor in json.loads(settings.sensor_map.read_bytes())["sensors"]}

@@ -110,6 +110,7 @@ class Postgres:
     """PostgreSQL inside its container, asked through the container's own socket, which wants no password."""
 
     def __init__(self, container: str, user: str) -> None:
+        self._container = container
         self._exec = ["docker", "exec", "-i", container]
         self._user = user
 
@@ -160,7 +161,7 @@ class Postgres:
             text=True,
         ) as session:
             try:
-                yield Snapshot(session, database)
+                yield Snapshot(session, f"container {self._container}, database {database}")
             finally:
                 # The end of its input ends psql, and with it the transaction.
                 session.terminate()
@@ -187,9 +188,9 @@ class Postgres:
 class Snapshot:
     """A repeatable-read transaction that other sessions can join."""
 
-    def __init__(self, session: subprocess.Popen[str], database: str) -> None:
+    def __init__(self, session: subprocess.Popen[str], name: str) -> None:
         self._session = session
-        self._database = database
+        self._where = name
         self._send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_export_snapshot();\n")
         self.name = self._receive()
 
@@ -205,7 +206,7 @@ class Snapshot:
     def _send(self, statement: str) -> None:
         stream = self._session.stdin
         if stream is None:
-            raise BackupError(f"database {self._database}: psql has no standard input")
+            raise BackupError(f"{self._where}: psql has no standard input")
         try:
             stream.write(statement)
             stream.flush()
@@ -220,7 +221,7 @@ class Snapshot:
 
     def _ended(self) -> BackupError:
         said = self._session.stderr.read().strip() if self._session.stderr else ""
-        return BackupError(f"database {self._database}: the session ended: {said}; is its container running?")
+        return BackupError(f"{self._where}: the session ended: {said}; see make doctor")
 
 
 def _counts(rows: list[str]) -> dict[str, int]:

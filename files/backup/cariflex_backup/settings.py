@@ -27,10 +27,15 @@ class FileSource:
 
 @dataclass(frozen=True)
 class VolumeSource:
-    """A Docker volume that holds state; `kind` is sqlite (copied by SQLite itself) or files."""
+    """A Docker volume that holds state.
+
+    :param kind: sqlite (databases are copied by SQLite itself) or files.
+    :param secret: holds keys: goes in only when the archive is encrypted.
+    """
 
     name: str
     kind: str
+    secret: bool
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def load(path: Path) -> Settings:
                 FileSource(f["name"], Path(f["path"]), bool(f["secret"]), bool(f["restore"]))
                 for f in raw["files"]
             ),
-            volumes=tuple(VolumeSource(v["name"], v["kind"]) for v in raw["volumes"]),
+            volumes=tuple(VolumeSource(v["name"], v["kind"], bool(v["secret"])) for v in raw["volumes"]),
             rules=Rules(int(raw["daily_days"]), int(raw["weekly_weeks"])),
             newest_belief_s=float(raw["newest_belief_s"]),
         )
