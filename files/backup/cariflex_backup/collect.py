@@ -129,7 +129,7 @@ class Collector:
         found = {
             "postgres": self._postgres.version(),
             "redis": redis.partition("v=")[2].split()[0],
-            "flexmeasures": flexmeasures_version(self._engine),
+            "flexmeasures": flexmeasures_version(self._engine, self._settings.flexmeasures_container),
         }
         return {name: version for name, version in found.items() if version}
 
@@ -147,12 +147,12 @@ class Collector:
         target.write_bytes(content)
 
 
-def flexmeasures_version(engine: engines.Engine) -> str:
+def flexmeasures_version(engine: engines.Engine, container: str) -> str:
     """Return FlexMeasures' version as its container's Python knows it, '' when it does not run."""
-    if not engine.is_running("flexmeasures-server"):
+    if not engine.is_running(container):
         return ""
     script = "from importlib.metadata import version; print(version('flexmeasures'))"
-    return engines.run(["docker", "exec", "flexmeasures-server", "python3", "-c", script])
+    return engines.run(["docker", "exec", container, "python3", "-c", script])
 
 
 def copy_sqlite(source: Path, target: Path) -> None:

@@ -161,7 +161,7 @@ def _scratch(
         _await_database(postgres, database)
         for role in manifest.roles:
             postgres.ask("postgres", _ROLE, role=role, password=values["flexmeasures_db"])
-        server = described.get("flexmeasures-server")
+        server = described.get(settings.flexmeasures_container)
         if server:
             # A file, as a password has no place in arguments; nothing is kept.
             text = f'requirepass {values["redis"]}\nsave ""\n'

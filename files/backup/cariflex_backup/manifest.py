@@ -109,8 +109,8 @@ def incompatibilities(archive: Manifest, versions: dict[str, str], revision: str
     for database in archive.databases:
         if database.name != "flexmeasures" or not revision or database.schema_revision == revision:
             continue
-        # An older schema is migrated by the next deployment. One that cannot be placed counts as newer.
-        if not theirs or not ours or _version(theirs) > _version(ours):
+        # An older version's schema is migrated by the next deployment. One that cannot be placed counts as newer.
+        if not theirs or not ours or _version(theirs) >= _version(ours):
             found.append(
                 f"database {database.name}: schema {database.schema_revision} of FlexMeasures "
                 f"{theirs or 'unknown'}, expected {revision} or older, of {ours or 'unknown'}; {way_out}: "

@@ -41,7 +41,7 @@ def check(settings: Settings, path: Path, identity: bytes) -> Manifest:
     """Verify the archive and compare it with this host; raise BackupError before anything is changed."""
     manifest = archives.verify(path, identity)
     engine = Engine()
-    versions = {"flexmeasures": flexmeasures_version(engine)}
+    versions = {"flexmeasures": flexmeasures_version(engine, settings.flexmeasures_container)}
     if engine.is_running(settings.database_container):
         postgres = Postgres(settings.database_container, settings.database_user)
         versions["postgres"] = postgres.version()

@@ -55,6 +55,7 @@ class Settings:
     database_user: str
     databases: tuple[str, ...]
     redis_container: str
+    flexmeasures_container: str
     redis_volume: str
     redis_password_file: str
     label: str
@@ -113,6 +114,7 @@ _TEXTS = (
     "database_container",
     "database_user",
     "redis_container",
+    "flexmeasures_container",
     "redis_volume",
     "redis_password_file",
     "label",

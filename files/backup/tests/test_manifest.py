@@ -45,6 +45,7 @@ def test_incompatibilities__same_or_older__none(archive):
         (_archive(postgres="18.0"), "postgres: the archive was written by 18.0, this host runs 17.2"),
         (_archive(redis="8.0.1"), "redis: the archive was written by 8.0.1"),
         (_archive(revision="newer", flexmeasures="1.10.0"), "schema newer of FlexMeasures 1.10.0"),
+        (_archive(revision="other"), "schema other of FlexMeasures 1.0.1"),
         # Taken while FlexMeasures was down: nothing tells which of the two schemas is the older.
         (_archive(revision="other", flexmeasures=""), "schema other of FlexMeasures unknown"),
     ],

@@ -93,7 +93,8 @@ class Stack:
         self.backups = folder / "backups"
         self.metrics = folder / "metrics/backup.prom"
         name = f"cariflex-test-ops-{uuid.uuid4().hex[:8]}"
-        self.label = f"fr.cariflex.test.ops={name}"
+        # Not the value 1, whose bearers the molecule tests remove.
+        self.label = f"fr.cariflex.test={name}"
         self.database, self.redis, self.volume = f"{name}-db", f"{name}-redis", f"{name}-redis-data"
         self.ven_volume = f"{name}-ven-data"
         self._images = images
@@ -109,6 +110,7 @@ class Stack:
             "database_user": "postgres",
             "databases": ["flexmeasures"],
             "redis_container": self.redis,
+            "flexmeasures_container": f"{name}-server",
             "redis_volume": self.volume,
             "redis_password_file": "/run/secrets/redis_password",
             "label": self.label,
@@ -144,10 +146,10 @@ class Stack:
             (self.folder / path).chmod(0o644)
 
     def start(self) -> None:
-        common = ["docker", "run", "--detach", "--label", self.label, "--label", "fr.cariflex.test=1"]
+        common = ["docker", "run", "--detach", "--label", self.label]
         common += ["--network=none", f"--volume={self.folder}/secrets:/run/secrets:ro"]
         for volume in (self.volume, self.ven_volume):
-            output("docker", "volume", "create", "--label", "fr.cariflex.test=1", volume)
+            output("docker", "volume", "create", "--label", self.label, volume)
         database = ["--env=POSTGRES_PASSWORD_FILE=/run/secrets/postgres", "--tmpfs=/run/postgresql:uid=999"]
         output(*common, "--name", self.database, *database, self._images["postgres"])
         redis = ["--user=999:1000", f"--volume={self.volume}:/data", self._images["redis"]]

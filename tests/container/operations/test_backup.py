@@ -207,10 +207,10 @@ def test_backup__while_another_runs__fails_and_disturbs_nothing(stack, wait_unti
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 3 MiB."""
+    """A file system of 2 MiB."""
     folder = tmp_path / "small"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=True)
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 
@@ -221,7 +221,7 @@ def test_backup__disk_full__fails_loudly_and_keeps_the_last_good_one(stack, smal
     [good] = small_disk.glob("*.tar.gz")
     content = good.read_bytes()
     succeeded = _metrics(stack)["cariflex_backup_last_success_timestamp_seconds"]
-    stack.add_beliefs(400_000)
+    stack.add_beliefs(150_000)
 
     done = stack.run("backup", directory=str(small_disk))
 

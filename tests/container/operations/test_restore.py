@@ -113,7 +113,7 @@ def test_restore__damaged_archive__changes_nothing(stack):
 def test_restore__interrupted_while_loading__old_data_serve_on_and_a_second_run_completes(
     stack, wait_until, how
 ):
-    stack.add_beliefs(300_000)
+    stack.add_beliefs(120_000)
     archive = stack.backup()
     stack.sql("TRUNCATE timed_belief")
     stack.add_beliefs(3)
@@ -133,4 +133,4 @@ def test_restore__interrupted_while_loading__old_data_serve_on_and_a_second_run_
     assert stack.redis_cli("get", "rq:job:1") == "a job"
     again = stack.run("restore", str(archive), "--confirm", "dev")
     assert again.returncode == 0, again.stderr
-    assert _beliefs(stack) == 300_000
+    assert _beliefs(stack) == 120_000
