@@ -109,7 +109,7 @@ def incompatibilities(archive: Manifest, versions: dict[str, str], revision: str
     for database in archive.databases:
         if database.name != "flexmeasures" or not revision or database.schema_revision == revision:
             continue
-        # An older version's schema is migrated by the next deployment. One that cannot be placed counts as newer.
+        # The next deployment migrates an older version's schema; one that cannot be placed counts as newer.
         if not theirs or not ours or _version(theirs) >= _version(ours):
             found.append(
                 f"database {database.name}: schema {database.schema_revision} of FlexMeasures "
