@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from cariflex_backup.settings import Settings
 # A shorter text is no secret but a word that any file may hold.
 _SECRET_BYTES = 12
 _REDIS_MAGIC = b"REDIS"
+# A key itself, not a program that speaks of one.
+_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{64}")
 # Into a file first: to standard output, redis-cli leaves the transfer's end mark behind the data.
 _REDIS_DUMP = """set -eu
 REDISCLI_AUTH="$(cat "$1")"; export REDISCLI_AUTH
@@ -99,7 +102,9 @@ class Collector:
     def _copy(self, name: str, path: Path, base: Path, values: tuple[bytes, ...]) -> None:
         below = path.relative_to(base) if base.is_dir() else Path(path.name)
         content = path.read_bytes()
-        if not self._settings.encrypted and (b"PRIVATE KEY" in content or any(v in content for v in values)):
+        if not self._settings.encrypted and (
+            _PRIVATE_KEY.search(content) or any(v in content for v in values)
+        ):
             self.left_out[f"{name}/{below}"] = "holds a secret, and the archive is not encrypted"
             return
         self._write(f"files/{name}/{below}", content)
