@@ -23,6 +23,7 @@ DEFAULT = [
     ["postgres"],
     ["traefik"],
     ["redis"],
+    ["backup"],
     ["images"],
 ]
 ALTERNATIVE = [
