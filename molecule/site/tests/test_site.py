@@ -13,6 +13,34 @@ CONTAINERS = {
     "cariflex-simulator",
     "cariflex-weather",
 }
+# Bat_06, which the S2 service leaves alone; prices as quantities, so that nothing needs to be posted before.
+# 40 kWh more in two hours need charging.
+SCHEDULE = """
+import asyncio, json
+from datetime import UTC, datetime, timedelta
+from cariflex_s2.clients.flexmeasures import FlexMeasuresServer
+from cariflex_s2.settings import read_settings
+
+async def main():
+    settings = read_settings()
+    tables = json.load(open("/etc/cariflex-sensor-map/sensor_map.json"))
+    asset = next(row["id"] for row in tables["assets"] if row["name"] == "Bat_06")
+    sensor = next(row["id"] for row in tables["sensors"] if row["name"] == "bat_06_schedule")
+    server = FlexMeasuresServer(settings.scheduling.flexmeasures)
+    now = datetime.now(UTC).replace(microsecond=0)
+    start = now.replace(minute=0, second=0)
+    target = {"datetime": (start + timedelta(hours=2)).isoformat(), "value": "90 kWh"}
+    model = {"sensor": sensor, "soc-at-start": "50 kWh", "soc-min": "10 kWh", "soc-max": "95 kWh",
+             "power-capacity": "50 kW", "roundtrip-efficiency": "100%", "soc-minima": [target]}
+    context = {"consumption-price": "100 EUR/MWh", "production-price": "50 EUR/MWh"}
+    hours = timedelta(hours=3)
+    await server.schedule(asset, start, hours, [model], context, now)
+    read = await server.values(sensor, start, hours, "kW", timedelta(minutes=15))
+    await server.close()
+    print(json.dumps([value or 0 for value in read.values]))
+
+asyncio.run(main())
+"""
 VTN = "http://192.168.240.10:8080"
 DTD_BOMB = (
     '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;&b;">]>'
@@ -152,6 +180,13 @@ def test_the_s2_service_knows_every_resource_and_turns_strangers_away(host):
     assert {row["resource_id"] for row in sessions} == names
     upgrade = ("--header", "Connection: Upgrade", "--header", "Upgrade: websocket")
     assert _http_code(host, *upgrade, "http://192.168.240.11:8765/s2/battery_01") == "401"
+
+
+def test_flexmeasures_plans_consumption_as_positive_power(host):
+    answer = host.check_output("docker exec openadr-ven python -c %s", SCHEDULE)
+    powers_kw = json.loads(answer.splitlines()[-1])
+    assert abs(sum(powers_kw[:8]) / 4 - 40) < 0.5, powers_kw
+    assert min(powers_kw[:8]) >= 0
 
 
 def test_no_database_port_is_published(host):
