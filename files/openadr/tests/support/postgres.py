@@ -103,7 +103,9 @@ def running_cluster(*, fsync: bool = False) -> Iterator[Cluster]:
             str(cluster.programs / "initdb"), "-D", str(home / "data"), "-U", "postgres", "-A", "trust", "-N"
         )
         cluster.start()
-        yield cluster
-        cluster.control("-m", "immediate", "stop")
+        try:
+            yield cluster
+        finally:
+            cluster.control("-m", "immediate", "stop")
     finally:
         shutil.rmtree(home)
