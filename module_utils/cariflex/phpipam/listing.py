@@ -8,7 +8,6 @@ from typing import Any
 from ..errors import CariflexError
 from .client import Client
 from .model import FoundSubnet, parse_address, parse_subnet
-from .reader import read_tags
 
 Row = dict[str, Any]
 
@@ -28,7 +27,7 @@ def read_all(client: Client, sections: Collection[str] = ()) -> dict[str, list[R
         raise CariflexError(f"section {', '.join(sorted(missing))}: does not exist, expected one of {known}")
     kept = {number: name for number, name in names.items() if not wanted or name.casefold() in wanted}
     subnets = _subnets(client.list("subnets/"), kept)
-    tags = {number: name for name, number in read_tags(client).items()}
+    tags = {int(row["id"]): str(row["type"]) for row in client.list("addresses/tags/")}
     addresses = [
         address
         for row in client.list("addresses/")

@@ -28,7 +28,7 @@ def test_read_all__names_sections_subnets_and_tags(phpipam, client):
     assert [row["name"] for row in rows["sections"]] == ["Cariflex"]
     assert [row["cidr"] for row in rows["subnets"]] == ["10.0.0.0/24"]
     (address,) = rows["addresses"]
-    assert (address["section"], address["subnet"], address["tag"]) == ("Cariflex", "10.0.0.0/24", "reserved")
+    assert (address["section"], address["subnet"], address["tag"]) == ("Cariflex", "10.0.0.0/24", "Reserved")
     assert address["is_gateway"] is False
 
 
