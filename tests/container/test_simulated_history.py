@@ -2,13 +2,12 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from tests.container.flexmeasures_database import PASSWORD, ROOT, Database
+from tests.container.flexmeasures_database import PASSWORD, Database
+from tests.container.simulated_devices import configuration, device, program, write_sensor_map
 
 pytestmark = pytest.mark.container
 
@@ -18,80 +17,7 @@ SOURCES = {
     "Charge Simulator": (61, 70),
     "Simulated": (81, 85),
 }
-# A role's rendered configuration in miniature: one device of each kind.
-DEVICES = [("battery", "bat", "01"), ("battery", "bat", "06"), ("ev", "ev", "01")]
-STORAGE = {
-    "min_fill_kwh": 20,
-    "max_fill_kwh": 200,
-    "max_charge_kw": 50,
-    "max_discharge_kw": 50,
-    "charge_efficiency": 0.95,
-    "discharge_efficiency": 0.95,
-    "self_discharge_per_h": 0.0001,
-}
-
-
-def _configuration(folder: Path) -> dict[str, object]:
-    return {
-        "seed": 972,
-        "timezone": "America/Martinique",
-        "site": {"latitude": 14.6, "longitude": -61.0, "altitude_m": 20},
-        "step_s": 10,
-        "interval_s": 300,
-        "history_days": 2,
-        "battery": {
-            "storage": STORAGE,
-            "start_share": 0.4,
-            "charge_from": "09:00",
-            "charge_until": "15:00",
-            "discharge_from": "18:00",
-            "discharge_until": "22:00",
-            "discharge_share": 0.5,
-        },
-        "ev": {
-            "storage": STORAGE,
-            "start_share": 0.6,
-            "target_share": 0.9,
-            "trips": {
-                "departure": "07:30",
-                "arrival": "17:00",
-                "spread_min": 25,
-                "energy_kwh": 14,
-                "energy_spread_kwh": 3,
-                "days_off": 0.1,
-            },
-        },
-        "devices": [
-            {
-                "id": f"{kind}_{number}",
-                "kind": kind,
-                "control": "plain",
-                "level_sensor": f"{short}_{number}_power",
-                "power_sensor": f"{short}_{number}_actual_power",
-            }
-            for kind, short, number in DEVICES
-        ],
-        "photovoltaics": [
-            {
-                "plant": {"plant_id": "pv_01", "peak_kw": 36, "tilt_deg": 12, "azimuth_deg": 180},
-                "sensor": "pv_01_power",
-            }
-        ],
-        "price_sensor": "production_price",
-        "weather": {"irradiance": "irradiance", "temperature": "temperature", "wind": "wind_speed"},
-        "sensor_map_file": str(folder / "sensor_map.json"),
-        "state_file": str(folder / "state.json"),
-        "status": {"host": "127.0.0.1", "port": 0},
-        "s2": {
-            "url": "ws://127.0.0.1:1/s2",
-            "tokens_file": str(folder / "tokens.json"),
-            "status_interval_s": 10,
-            "hold_s": 900,
-            "longest_wait_s": 30,
-        },
-        "flexmeasures": {"host": "127.0.0.1", "port": 1, "ssl": False, "users": {}},
-        "log_level": "info",
-    }
+DEVICES = [device(name, "plain") for name in ("battery_01", "battery_06", "ev_01")]
 
 
 @pytest.fixture
@@ -112,19 +38,13 @@ def with_sensors(database: Database) -> Database:
 @pytest.fixture(scope="module")
 def script(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What the simulator's own program prints, with the map that the module renders."""
-    subprocess.run(["scripts/bootstrap.sh", "simulator"], cwd=ROOT, check=True)
-    tmp_path = tmp_path_factory.mktemp("simulator")
-    rendered = Database(0).run(state="rendered")
-    (tmp_path / "sensor_map.json").write_text(json.dumps(rendered["sensor_map"]), encoding="utf-8")
-    shutil.copy(ROOT / "roles/sensor_map/files/sensor_map.schema.json", tmp_path)
-    (tmp_path / "config.json").write_text(json.dumps(_configuration(tmp_path)), encoding="utf-8")
-    environment = {
-        **os.environ,
-        "CARIFLEX_CONFIG": str(tmp_path / "config.json"),
-        "PYTHONPATH": str(ROOT / "files/simulator/src"),
-    }
-    program = "from cariflex_simulator.history.main import main; main()"
-    command = [str(ROOT / ".venv-simulator/bin/python"), "-c", program]
+    folder = tmp_path_factory.mktemp("simulator")
+    write_sensor_map(folder)
+    path = folder / "config.json"
+    path.write_text(json.dumps(configuration(folder, DEVICES)), encoding="utf-8")
+    command, environment = program(
+        "simulator", "cariflex_simulator.history.main:main", CARIFLEX_CONFIG=str(path)
+    )
     return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
 
 

@@ -105,6 +105,7 @@ class StatusApi:
             self._apply(device, wanted)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return _refusal(400, str(error))
+        self._simulation.save()
         return web.json_response(self._row(device))
 
     def _apply(self, device: StorageDevice, wanted: dict[str, Any]) -> None:
