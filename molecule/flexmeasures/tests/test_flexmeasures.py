@@ -10,19 +10,24 @@ def _sql(host, query):
     return host.check_output(command, query).strip()
 
 
+# FlexMeasures refuses requests for a host name that is not one of its own.
+ASK = "curl --silent --header 'Host: localhost' --write-out ' %%{http_code}' "
+
+
 def _log_in(host, email, password):
     body = json.dumps({"email": email, "password": password})
-    command = (
-        "curl --silent --header 'Content-Type: application/json' --data %s --write-out ' %%{http_code}' %s"
-    )
-    answer, _, code = host.check_output(command, body, f"{SERVER}/api/requestAuthToken").rpartition(" ")
+    send = ASK + "--header 'Content-Type: application/json' --data %s %s"
+    answer, _, code = host.check_output(send, body, f"{SERVER}/api/requestAuthToken").rpartition(" ")
     return code, json.loads(answer)
 
 
 def test_it_is_ready(host):
-    assert host.check_output(f"curl --silent {SERVER}/api/v3_0/health/ready").strip() != ""
-    code = f"curl --silent --output /dev/null --write-out '%%{{http_code}}' {SERVER}/api/v3_0/health/ready"
-    assert host.check_output(code) == "200"
+    assert host.check_output(ASK + "%s", f"{SERVER}/api/v3_0/health/ready").endswith(" 200")
+
+
+def test_a_foreign_host_name_is_refused(host):
+    code = ASK.replace("localhost", "other.example") + "--output /dev/null %s"
+    assert host.check_output(code, f"{SERVER}/api/v3_0/health/ready") == " 400"
 
 
 def test_only_the_generated_password_opens_the_administrators_account(host, secrets):
@@ -44,7 +49,7 @@ def test_the_worker_serves_scheduling_and_forecasting(host):
     ask = 'REDISCLI_AUTH="$(cat /run/secrets/redis_password)" redis-cli --raw'
     list_workers = f'{ask} smembers rq:workers | while read -r key; do {ask} hget "$key" queues; done'
     queues = host.check_output("docker exec flexmeasures-redis sh -c %s", list_workers).split()
-    assert [set(found.split(",")) for found in queues] == [{"scheduling", "forecasting"}]
+    assert {frozenset(found.split(",")) for found in queues} == {frozenset({"scheduling", "forecasting"})}
 
 
 def test_both_run_without_rights(host):
