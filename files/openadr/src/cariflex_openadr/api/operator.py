@@ -107,6 +107,7 @@ class OperatorApi:
         return web.Response(text=metrics_text(samples))
 
     async def _events(self, request: web.Request) -> web.Response:
+        await self.store.flush()
         now = self.clock()
         found = await views.events(self.store.database, now, now - SHOW_ENDED, read.limit(request))
         return web.json_response({"events": found})
@@ -184,6 +185,7 @@ class OperatorApi:
         return web.json_response(await self._shown(event.event_id), status=status)
 
     async def _shown(self, event_id: str) -> dict[str, Any]:
+        await self.store.flush()
         now = self.clock()
         found = await views.events(self.store.database, now, now - timedelta(days=4000), 1, event_id)
         if not found:

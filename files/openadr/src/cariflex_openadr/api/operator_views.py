@@ -19,7 +19,9 @@ PAYLOAD_UNITS = {
 EVENTS = """
 SELECT newest_event.*, answers.opts,
        (SELECT count(*) FROM ven WHERE registered AND revoked_at IS NULL
-        AND (newest_event.ven_ids = '{}' OR ven_id = ANY (newest_event.ven_ids))) AS vens_expected
+        AND (newest_event.ven_ids = '{}' OR ven_id = ANY (newest_event.ven_ids))) AS vens_expected,
+       (SELECT count(*) FROM delivery AS sent WHERE sent.event_id = newest_event.event_id
+        AND sent.modification = newest_event.modification) AS vens_delivered
 FROM newest_event, LATERAL (
     SELECT coalesce(jsonb_agg(to_jsonb(answer) ORDER BY answer.ven_id), '[]') AS opts FROM opt AS answer
     WHERE answer.event_id = newest_event.event_id AND answer.modification = newest_event.modification
@@ -74,7 +76,8 @@ async def events(
     """Newest modification of the events that end after ``since``, each with the answers to it."""
     rows = await database.rows(EVENTS, [since, event_id, event_id, limit])
     return [
-        describe_event(event_from_row(row), row["opts"], now) | {"vens_expected": row["vens_expected"]}
+        describe_event(event_from_row(row), row["opts"], now)
+        | {key: row[key] for key in ("vens_expected", "vens_delivered")}
         for row in rows
     ]
 
