@@ -9,8 +9,14 @@ from plugins.filter.weak_secrets import weak_secrets
 ROOT = Path(__file__).resolve().parents[3]
 PUBLISHED = "changeme"
 GOOD = "k3TzQ9bWxPa7Lm2Vd8Rs"
-# Given by others: the DNS provider's own keys, and the phpIPAM of the organisation.
-GIVEN = {"traefik_acme_dns_secrets", "ipam_server"}
+# The DNS provider's own keys, access to the organisation's phpIPAM and store of backups, and private keys in PEM.
+GIVEN = {
+    "backup_rclone_config",
+    "ipam_server",
+    "openadr_ven_signing",
+    "openadr_ven_tls",
+    "traefik_acme_dns_secrets",
+}
 
 
 @pytest.mark.parametrize(
