@@ -1,5 +1,6 @@
 """The one check of secrets, and that every role with a secret makes it."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,11 @@ import yaml
 from plugins.filter.weak_secrets import weak_secrets
 
 ROOT = Path(__file__).resolve().parents[3]
-PUBLISHED = "changeme"
+REFUSED = ROOT / "plugins" / "filter" / "refused_secrets.txt"
+# Stands for what the specification publishes, which this repository holds only as a hash.
+PUBLISHED = "Kalinago972x"
 GOOD = "k3TzQ9bWxPa7Lm2Vd8Rs"
-# The DNS provider's own keys, access to the organisation's phpIPAM and store of backups, and private keys in PEM.
+# Keys of the DNS provider, access to the organisation's phpIPAM and backup store, private keys in PEM.
 GIVEN = {
     "backup_rclone_config",
     "ipam_server",
@@ -19,6 +22,24 @@ GIVEN = {
 }
 
 
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add PUBLISHED to the list of published values."""
+    digest = hashlib.sha256(PUBLISHED.lower().encode()).hexdigest()
+    lists = tmp_path / "refused_secrets.txt"
+    lists.write_text(
+        f"{REFUSED.read_text(encoding='utf-8')}published {len(PUBLISHED)} {digest}\n", encoding="utf-8"
+    )
+    monkeypatch.setattr("plugins.filter.weak_secrets._REFUSED", lists)
+
+
+def test__refused_values__hold_the_specification_s_password():
+    lines = [line.split() for line in REFUSED.read_text(encoding="utf-8").splitlines() if line[0] != "#"]
+    assert [length for kind, length, _ in lines if kind == "published"] == ["12"]
+    assert all(len(digest) == 64 for _, _, digest in lines)
+
+
+@pytest.mark.usefixtures("published")
 @pytest.mark.parametrize(
     ("value", "words"),
     [
