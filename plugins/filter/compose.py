@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -43,6 +44,8 @@ def compose_fragment(
     :param checksum: changes when a mounted file changes, which recreates the containers.
     :param volumes: names of the named volumes that the services use.
     """
+    # Compose merges the fragments of a stack by key: two roles' secrets of one name must not become one.
+    owner = PurePosixPath(secrets_dir).name
     rendered: dict[str, Any] = {}
     networks: dict[str, Any] = {}
     secrets: dict[str, Any] = {}
@@ -51,7 +54,9 @@ def compose_fragment(
         addresses = own.pop("addresses", {})
         labels = {LABEL_ENVIRONMENT: environment, LABEL_CONFIG: checksum, **own.pop("labels", {})}
         for secret in own.get("secrets", []):
-            secrets[secret] = {"file": f"{secrets_dir}/{secret}"}
+            secrets[f"{owner}-{secret}"] = {"file": f"{secrets_dir}/{secret}"}
+        if "secrets" in own:
+            own["secrets"] = [{"source": f"{owner}-{secret}", "target": secret} for secret in own["secrets"]]
         for network in addresses:
             networks[network] = {"name": network, "external": True}
         rendered[name] = {

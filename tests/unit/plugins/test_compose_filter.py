@@ -70,9 +70,19 @@ def test__compose_fragment__fixed_and_dynamic_addresses() -> None:
 
 
 def test__compose_fragment__secrets_are_files() -> None:
-    document = render({"image": "redis:7", "secrets": ["password"]})
+    document = render({"image": "redis:7", "secrets": ["password"]}, secrets_dir="/secrets/redis")
 
-    assert document["secrets"] == {"password": {"file": "/secrets/password"}}
+    assert document["secrets"] == {"redis-password": {"file": "/secrets/redis/password"}}
+    assert document["services"]["redis"]["secrets"] == [{"source": "redis-password", "target": "password"}]
+
+
+def test__compose_fragment__two_roles_secrets_of_one_name_stay_two() -> None:
+    """Compose merges the fragments of a stack by key: the last one's file would reach both services."""
+    fragments = [
+        render({"secrets": ["password"]}, secrets_dir=f"/secrets/{role}") for role in ("simulator", "openadr")
+    ]
+
+    assert fragments[0]["secrets"].keys().isdisjoint(fragments[1]["secrets"])
 
 
 def test__compose_fragment__is_stable() -> None:
