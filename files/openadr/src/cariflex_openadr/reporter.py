@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 from openleadr.utils import generate_id
 
 from cariflex_openadr.clients.vtn import OK, UNKNOWN_VEN, Reply, VtnClient, VtnError, VtnRefusedError
+from cariflex_openadr.domain.expansion import floor_to
 from cariflex_openadr.messages.xml_tree import (
     Element,
     MessageError,
@@ -26,7 +27,9 @@ from cariflex_openadr.storage.ven_reports import ReportRequest, ReportRequests
 LOGGER = logging.getLogger(__name__)
 SPECIFIER_ID = "cariflex-usage"
 METADATA = "METADATA"
-FINEST, COARSEST = timedelta(minutes=1), timedelta(hours=1)
+# Power comes in slots of five minutes, some seconds after their end.
+FINEST, COARSEST = timedelta(minutes=5), timedelta(hours=1)
+SETTLE = timedelta(minutes=1)
 REPORT_NOT_SUPPORTED = 461
 ENERGY = {"name": "energyReal", "description": "RealEnergy", "unit": "Wh", "scale": "none"}
 
@@ -88,7 +91,7 @@ class Reporter:
             until = request.sent_until + request.back
             if request.ends_at is not None and request.sent_until >= request.ends_at:
                 self._requests.remove(request.report_request_id)
-            elif until <= now:
+            elif until + SETTLE <= now:
                 await self._send(request, until, client)
 
     def forget(self) -> None:
@@ -118,8 +121,8 @@ class Reporter:
             self._metrics.reports.labels("failed").inc()
             LOGGER.warning("report failed", extra=fields | {"reason": str(error)})
             return
-        code = reply.text("eiResponse/responseCode") if reply is not None else str(OK)
-        if reply is not None and not code.startswith("2"):
+        code = reply.text("eiResponse/responseCode") if reply is not None else ""
+        if code and not code.startswith("2"):
             self._metrics.reports.labels("refused").inc()
             LOGGER.warning("report refused", extra=fields | {"code": code})
             if code not in UNKNOWN_VEN:
@@ -131,7 +134,7 @@ class Reporter:
         if reply is not None:
             self._metrics.reports.labels("sent").inc()
             LOGGER.info("report sent", extra=fields)
-            if find(reply.message, "oadrCancelReport") is not None:
+            if reply.message is not None and find(reply.message, "oadrCancelReport") is not None:
                 self._cancel(find(reply.message, "oadrCancelReport"))
 
     def _intervals(self, request: ReportRequest, until: datetime) -> Iterable[dict[str, Any]]:
@@ -204,9 +207,9 @@ class Reporter:
             start = moment(interval, "dtstart/date-time")
             length = duration(interval, "duration/duration")
             ends_at = start + length if length else None
-        # Intervals begin on the minute, whenever the request came.
-        start = start.replace(second=0, microsecond=0)
-        return ReportRequest(request_id, specifier_id, r_ids, granularity, back, start, ends_at)
+        # On the grid of the data, whenever the request came: no interval ends in the middle of a slot.
+        begin = floor_to(start, granularity)
+        return ReportRequest(request_id, specifier_id, r_ids, granularity, back, begin, ends_at)
 
     def _cancel(self, message: Element) -> list[str]:
         ids = [(item.text or "").strip() for item in find_all(message, "reportRequestID")]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cariflex_openadr.domain.expansion import floor_to
 from cariflex_openadr.domain.model import SensorValue
 from cariflex_openadr.messages.xml_tree import find, find_all, moment, text
 from cariflex_openadr.storage.outbox import Post
@@ -282,7 +283,7 @@ def report_request(r_ids: list[str], specifier_id: str = "cariflex-usage") -> di
             "granularity": timedelta(minutes=5),
             "report_back_duration": timedelta(minutes=15),
             "report_interval": {
-                "dtstart": datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=15),
+                "dtstart": floor_to(datetime.now(UTC) - timedelta(minutes=16), timedelta(minutes=5)),
                 "duration": timedelta(0),
             },
             "specifier_payloads": [{"r_id": r_id, "reading_type": "Net"} for r_id in r_ids],
