@@ -12,7 +12,7 @@ from openleadr.messaging import create_message
 from cariflex_openadr.messages.xml_tree import Element, find_all, name_of, read_message, text
 from cariflex_openadr.runtime import start_site
 from cariflex_openadr.settings import Listen
-from support import VEN_ID
+from support import VEN_ID, eventually
 from support.ven_bench import VTN_ID
 
 Payload = dict[str, Any]
@@ -112,3 +112,9 @@ async def serving(vtn: ScriptedVtn) -> AsyncIterator[ScriptedVtn]:
         yield vtn
     finally:
         await runner.cleanup()
+
+
+async def polls(vtn: ScriptedVtn, more: int = 2) -> None:
+    """Wait for some more polls, that is for whole turns of the VEN."""
+    goal = len(vtn.named("oadrPoll")) + more
+    await eventually(lambda: len(vtn.named("oadrPoll")) >= goal)
