@@ -41,8 +41,11 @@ class Cluster:
         self.control("-l", str(self.home / "log"), "-o", options, "start")
 
     def kill(self) -> None:
-        """kill -9 for the whole server."""
-        pid = int((self.home / "data" / "postmaster.pid").read_text().split()[0])
+        """kill -9 for the whole server, if it runs."""
+        record = self.home / "data" / "postmaster.pid"
+        if not record.exists():
+            return
+        pid = int(record.read_text().split()[0])
         # pg_ctl gives the server a session of its own, so that its group is all its processes and no other.
         os.killpg(pid, signal.SIGKILL)
         # A new server refuses to start while a process of the old one still holds its shared memory.
@@ -106,6 +109,7 @@ def running_cluster(*, fsync: bool = False) -> Iterator[Cluster]:
         try:
             yield cluster
         finally:
-            cluster.control("-m", "immediate", "stop")
+            # Nothing of it is kept, and pg_ctl may wait long for a server that nobody has reaped.
+            cluster.kill()
     finally:
         shutil.rmtree(home)

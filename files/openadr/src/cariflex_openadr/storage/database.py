@@ -18,6 +18,8 @@ from cariflex_openadr.settings.vtn import DatabaseSettings
 
 MIGRATION_LOCK = 0x0AD0_0001
 CONNECT_TIMEOUT_S = 5
+# Shorter than callers wait, so that they hear the reason.
+POOL_TIMEOUT_S = 3
 POOL_SIZE = 4
 
 Connection = AsyncConnection[DictRow]
@@ -77,7 +79,7 @@ class Database:
                 kwargs={"row_factory": dict_row, "autocommit": True},
                 min_size=1,
                 max_size=POOL_SIZE,
-                timeout=CONNECT_TIMEOUT_S,
+                timeout=POOL_TIMEOUT_S,
                 # A server that was restarted leaves dead connections behind.
                 check=AsyncConnectionPool.check_connection,
                 open=False,
