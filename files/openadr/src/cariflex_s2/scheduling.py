@@ -18,6 +18,7 @@ from cariflex_s2.settings import Scheduling
 
 LOGGER = logging.getLogger(__name__)
 W_PER_KW = 1000.0
+PRICE_SLOT = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -80,19 +81,19 @@ class Scheduler:
 
     async def _new_prices(self, now: datetime) -> bool:
         """Whether prices that were known have changed, or new ones came into the hours looked at before."""
-        start = now - (now - EPOCH) % timedelta(hours=1)
+        start = now - (now - EPOCH) % PRICE_SLOT
         found: dict[tuple[int, datetime], float] = {}
         for sensor_id in self.settings.price_sensor_ids:
             try:
                 read = await self.server.values(
-                    sensor_id, start, self.settings.horizon, "EUR/MWh", timedelta(hours=1)
+                    sensor_id, start, self.settings.horizon, "EUR/MWh", PRICE_SLOT
                 )
             except FlexMeasuresError as error:
                 self._report(f"prices of sensor {sensor_id}: {error}")
                 return False
             for count, value in enumerate(read.values):
                 if value is not None and math.isfinite(value):
-                    found[sensor_id, read.start + count * timedelta(hours=1)] = value
+                    found[sensor_id, read.start + count * PRICE_SLOT] = value
         looked_at = {key: value for key, value in found.items() if start <= key[1] < self._prices_until}
         known = {key: value for key, value in self._prices.items() if start <= key[1]}
         self._prices, self._prices_until = found, start + self.settings.horizon
@@ -133,8 +134,9 @@ class Scheduler:
         state = session.state if session is not None else None
         if device is None or state is None:
             return False
-        now, horizon = self.clock(), self.settings.horizon
+        now = self.clock()
         start = now - (now - EPOCH) % SLOT
+        horizon = self._horizon(start)
         model = flex_model(device, state, resource.limits_w, start, start + horizon)
         model["sensor"] = resource.schedule.sensor_id
         context = dict(self.settings.flex_context)
@@ -142,6 +144,20 @@ class Scheduler:
             context["inflexible-device-sensors"] = list(planned)
         await self.server.schedule(resource.asset_id, start, horizon, [model], context, now)
         return True
+
+    def _horizon(self, start: datetime) -> timedelta:
+        """As far as prices are known: FlexMeasures refuses to plan beyond. Raises FlexMeasuresError."""
+        horizon = self.settings.horizon
+        if not self._prices:
+            return horizon
+        for sensor_id in self.settings.price_sensor_ids:
+            known_until = start - (start - EPOCH) % PRICE_SLOT
+            while (sensor_id, known_until) in self._prices:
+                known_until += PRICE_SLOT
+            horizon = min(horizon, known_until - start)
+            if horizon < SLOT:
+                raise FlexMeasuresError(f"price sensor {sensor_id} has no value at {known_until.isoformat()}")
+        return horizon
 
     async def read_back(self) -> None:
         """Read what FlexMeasures has stored before this service was started."""

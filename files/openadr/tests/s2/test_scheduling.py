@@ -34,6 +34,7 @@ class FlexMeasuresDouble:
     planned: dict[int, float] = field(default_factory=dict)
     triggers: list[tuple[int, list[dict[str, Any]], dict[str, Any]]] = field(default_factory=list)
     failing: set[int] = field(default_factory=set)
+    durations: list[timedelta] = field(default_factory=list)
 
     async def schedule(
         self,
@@ -44,7 +45,8 @@ class FlexMeasuresDouble:
         context: dict[str, Any],
         now: datetime,
     ) -> None:
-        del start, duration, now
+        del start, now
+        self.durations.append(duration)
         self.triggers.append((asset_id, models, context))
         if asset_id in self.failing:
             raise FlexMeasuresError("infeasible")
@@ -112,6 +114,18 @@ async def test__scheduler__plans_at_intervals_and_not_between(bench: Bench) -> N
         bench.clock[0] = NOON + timedelta(minutes=minute)
         await bench.scheduler.check()
         assert len(bench.server.triggers) == expected, f"minute {minute}"
+
+
+async def test__scheduler__plans_as_far_as_prices_are_known(bench: Bench) -> None:
+    """FlexMeasures' job fails when a price of the window is missing."""
+    bench.server.prices[85] = [*[80.0] * 6, *[None] * 18]
+    await bench.scheduler.check()
+    assert bench.server.durations == [timedelta(hours=6)] * 2
+    bench.server.prices[85] = [None] * 24
+    bench.clock[0] += QUARTER
+    await bench.scheduler.check()
+    assert len(bench.server.triggers) == 2
+    assert "price sensor 85 has no value at 2026-11-23T16:00:00+00:00" in bench.scheduler.problem
 
 
 async def test__scheduler__plans_on_new_prices(bench: Bench) -> None:

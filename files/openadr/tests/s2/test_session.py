@@ -192,6 +192,15 @@ async def test__session__refuses_what_comes_out_of_order(service: Service) -> No
         assert (await peer.tell(battery_description(peer.name)))["status"] == "OK"
 
 
+async def test__session__refuses_control_before_details(service: Service) -> None:
+    async with peer_of(service) as peer:
+        await peer.tell(peer.handshake())
+        answer = await peer.tell(battery_description(peer.name))
+        assert answer["status"] == "PERMANENT_ERROR"
+        assert "expected ResourceManagerDetails first" in answer["diagnostic_label"]
+        assert service.server.sessions["battery_01"].device is None
+
+
 @pytest.mark.parametrize("first", ["details", "fill_level", "wrong role", "unknown version", "no versions"])
 async def test__session__without_a_handshake_it_ends(service: Service, first: str) -> None:
     async with peer_of(service) as peer:
