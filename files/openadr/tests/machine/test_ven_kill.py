@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,6 +79,11 @@ class VenProcess:
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", START, env=environment, stdout=DEVNULL
         )
+
+    async def clear(self) -> None:
+        """Leave no process behind, whatever the test came to."""
+        if self.process is not None and self.process.returncode is None:
+            await self.end(signal.SIGKILL)
 
     async def end(self, number: signal.Signals) -> int:
         assert self.process is not None
@@ -156,11 +162,12 @@ async def test_ven_killed_again_and_again__nothing_lost_nothing_doubled(tmp_path
     """Hundreds of messages through kills, lost replies and a FlexMeasures that comes and goes."""
     flexmeasures = FlexMeasuresHttpDouble()
     runner, port = await start_site(flexmeasures.app, Listen("127.0.0.1", 0))
-    async with serving(ScriptedVtn()) as vtn:
+    async with serving(ScriptedVtn()) as vtn, AsyncExitStack() as cleanup:
         world = World(random.Random(84), Offers(TurnableClock(datetime.now(UTC))), vtn, flexmeasures)
         vtn.events = world.text
         ven = VenProcess(tmp_path, vtn.port, port)
         ven.write_config()
+        cleanup.push_async_callback(ven.clear)
         await ven.start()
         kills = sorted(world.choose.sample(range(STEPS), KILLS))
         for step in range(STEPS):
