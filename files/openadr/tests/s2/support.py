@@ -1,7 +1,6 @@
 """A running S2 service on loopback with its files in a directory, and the VEN's side of the database."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,13 +46,6 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         yield service
     finally:
         await service.stop()
-
-
-async def eventually(condition: Callable[[], bool], within_s: float = 5.0) -> None:
-    """Return when ``condition`` holds; TimeoutError when it does not in time."""
-    async with asyncio.timeout(within_s):
-        for _ in iter(condition, True):
-            await asyncio.sleep(0.02)
 
 
 class VenSide:

@@ -11,7 +11,8 @@ from cariflex_s2.resource import Resource
 from cariflex_s2.service import Service
 from s2.devices import resource
 from s2.raw_peer import RawPeer
-from s2.support import VenSide, eventually, running, service_settings, token_of
+from s2.support import VenSide, running, service_settings, token_of
+from support import eventually
 
 
 def charging_batteries() -> list[Resource]:
