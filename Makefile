@@ -5,6 +5,8 @@ SHELL := /bin/bash
 ENV ?= dev
 ARGS ?=
 FROM ?= latest
+SERVICE ?=
+LINES ?= 100
 ROLE ?= site
 INVENTORY := inventories/$(ENV)
 VENV := .venv/bin
@@ -59,6 +61,18 @@ rotate: venv ## change one secret everywhere and prove the old one dead (ENV, SE
 	$(MAKE) deploy
 	ansible-playbook -i $(INVENTORY) playbooks/operations/prove_rotated.yml -e @build/rotate/$(ENV).json
 	rm build/rotate/$(ENV).json
+
+.PHONY: status
+status: venv ## state of every container, database, archives, disk forecast (ENV)
+	ansible-playbook -i $(INVENTORY) playbooks/operations/status.yml $(ARGS)
+
+.PHONY: logs
+logs: venv ## the last lines of a container's log (ENV, SERVICE=openadr-ven, LINES=100)
+	ansible-playbook -i $(INVENTORY) playbooks/operations/logs.yml -e logs_service=$(SERVICE) -e logs_lines=$(LINES) $(ARGS)
+
+.PHONY: doctor
+doctor: venv ## find known troubles; FIX=1 mends what can be mended safely (ENV)
+	ansible-playbook -i $(INVENTORY) playbooks/operations/doctor.yml -e doctor_fix=$(if $(FIX),true,false) $(ARGS)
 
 .PHONY: backup
 backup: venv ## make one archive now (ENV)

@@ -216,3 +216,17 @@ def test_simulated_devices_live_and_their_balance_closes(host):
     record = json.loads(host.check_output("docker exec cariflex-simulator simctl record"))
     assert len(record["devices"]) == 20
     assert max(row["balance_error"] for row in record["devices"]) <= 0.01
+
+
+def test_the_useful_commands_of_the_specification_work_as_printed(host):
+    listed = host.check_output('docker ps -a | grep -E "flexmeasures|openadr|grafana"')
+    assert "flexmeasures-server" in listed
+    assert "openadr-ven" in listed
+    assert host.check_output(r'docker logs openadr-ven 2>&1 | grep -i "price\|load\|event"')
+    assert "UNAUTHORIZED" in host.check_output("curl -s --insecure https://localhost/api/v3_0/sensors")
+    query = "SELECT * FROM sensor WHERE id BETWEEN 80 AND 90;"
+    sensors = host.check_output(
+        f'docker exec flexmeasures-db psql -U flexmeasures -d flexmeasures -c "{query}"'
+    )
+    assert "consumption_price" in sensors
+    assert "(7 rows)" in sensors
