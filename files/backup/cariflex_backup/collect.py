@@ -20,6 +20,7 @@ from cariflex_backup.settings import Settings
 # A shorter text is no secret but a word that any file may hold.
 _SECRET_BYTES = 12
 _REDIS_MAGIC = b"REDIS"
+_SQLITE_MAGIC = b"SQLite format 3\0"
 # A key itself, not a program that speaks of one.
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{64}")
 # Into a file first: to standard output, redis-cli leaves the transfer's end mark behind the data.
@@ -82,7 +83,7 @@ class Collector:
             for source in _files(path):
                 copy = target / source.relative_to(path)
                 copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                if volume.kind == "sqlite" and source.suffix in (".sqlite3", ".db"):
+                if volume.kind == "sqlite" and is_sqlite(source):
                     copy_sqlite(source, copy)
                 elif not source.name.endswith(("-wal", "-shm", "-journal")):
                     shutil.copyfile(source, copy)
@@ -158,6 +159,12 @@ def flexmeasures_version(engine: engines.Engine, container: str) -> str:
         return ""
     script = "from importlib.metadata import version; print(version('flexmeasures'))"
     return engines.run(["docker", "exec", container, "python3", "-c", script])
+
+
+def is_sqlite(path: Path) -> bool:
+    """Tell a SQLite database by its first bytes, whatever its name."""
+    with path.open("rb") as stream:
+        return stream.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
