@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 
 from ..errors import ApiError
+from .containers import down
 from .host import Host
 from .model import Trouble
 
@@ -32,16 +32,8 @@ except OSError:
 def connection(host: Host) -> str | Trouble:
     """Try whether the VEN reaches the VTN's port."""
     for name in (VTN, VEN):
-        state = host.state(name)
-        if state == "missing":
-            return Trouble(f"container {name} is missing", "events cannot flow", "make deploy")
-        if state != "running":
-            return Trouble(
-                f"container {name} is {state}",
-                "the service is down: this is neither the network nor the firewall",
-                f"docker start {name}",
-                partial(host.run, "docker", "start", name),
-            )
+        if trouble := down(host, name, "the service is down: this is neither the network nor the firewall"):
+            return trouble
     attached = host.run(
         "docker", "network", "inspect", "--format", "{{range .Containers}}{{.Name}} {{end}}", NETWORK
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .containers import down
 from .host import Host
 from .model import Trouble
 
@@ -16,14 +17,8 @@ _RESTORE_OPEN = "redis-cli -x config set requirepass </run/secrets/redis_passwor
 
 def redis_password(host: Host) -> str | Trouble:
     """Try whether Redis takes the password of the secret file, and no other."""
-    state = host.state(REDIS)
-    if state != "running":
-        return Trouble(
-            f"container {REDIS} is {state}",
-            "posts are slow, schedules wait, the worker ends",
-            f"docker start {REDIS}" if state != "missing" else "make deploy",
-            None if state == "missing" else lambda: host.run("docker", "start", REDIS),
-        )
+    if trouble := down(host, REDIS, "posts are slow, schedules wait, the worker ends"):
+        return trouble
     without = host.inside(REDIS, "redis-cli ping 2>&1 || true")
     with_secret = host.inside(REDIS, _AUTHENTICATED + "redis-cli ping 2>&1 || true")
     if "PONG" in with_secret and "NOAUTH" in without:
@@ -45,16 +40,8 @@ def redis_password(host: Host) -> str | Trouble:
 
 def worker(host: Host) -> str | Trouble:
     """Ask whether the worker's container runs and its registration in Redis lives."""
-    state = host.state(WORKER)
-    if state == "missing":
-        return Trouble(f"container {WORKER} is missing", "no schedule is computed", "make deploy")
-    if state != "running":
-        return Trouble(
-            f"container {WORKER} is {state}",
-            "no schedule is computed; jobs wait in the queue and are not lost",
-            f"docker restart {WORKER}",
-            lambda: host.run("docker", "restart", WORKER),
-        )
+    if trouble := down(host, WORKER, "no schedule is computed; jobs wait in the queue and are not lost"):
+        return trouble
     probe = ("docker", "exec", WORKER, "python3", "/etc/flexmeasures/worker_health.py")
     status, _, errors = host.attempt(*probe)
     if status != 0:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible.module_utils.cariflex.doctor import machine, openadr, queue
+from ansible.module_utils.cariflex.doctor.containers import judge_state
 from ansible.module_utils.cariflex.doctor.data import dashboard_sources
 from ansible.module_utils.cariflex.doctor.model import Trouble, examine
 from ansible.module_utils.cariflex.errors import ApiError
@@ -32,6 +33,14 @@ def test_judge_connection__three_causes__are_told_apart(away, cause, means, mend
 
 def test_judge_connection__connected__is_well():
     assert openadr.judge_connection([], "", _nothing, _nothing) == "openadr-ven reaches openadr-vtn:8080"
+
+
+@pytest.mark.parametrize(("state", "mendable"), [("exited", True), ("restarting", False), ("missing", False)])
+def test_judge_state__only_what_was_stopped__is_started(state, mendable):
+    trouble = judge_state("openadr-ven", state, "no events", _nothing)
+
+    assert trouble.seen == f"container openadr-ven is {state}"
+    assert (trouble.mend is not None) == mendable
 
 
 @pytest.mark.parametrize(("age_s", "well"), [(0, True), (30, True), (31, False)])
