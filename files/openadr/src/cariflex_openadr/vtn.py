@@ -98,7 +98,12 @@ class Vtn:
             asyncio.create_task(self.store.run()),
             asyncio.create_task(self.store.flush_for_ever()),
         ]
-        await self.store.ready.wait()
+        ready = asyncio.create_task(self.store.ready.wait())
+        await asyncio.wait([ready, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            # A database that this program cannot use: waiting would not help.
+            ready.cancel()
+            await self.ended()
         await self.publisher.publish_program()
         self._tasks.append(asyncio.create_task(self._publish_for_ever()))
         self._started = True

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from cariflex_openadr.control import ControlError
-from cariflex_openadr.settings.vtn import DatabaseSettings
+from cariflex_openadr.settings.vtn import DatabaseSettings, VtnSettings
+from cariflex_openadr.storage.database import MigrationError
+from cariflex_openadr.vtn import Vtn
 from support.postgres import Cluster, running_cluster
 from support.processes import VtnProcess
 from support.simulated_ven import SimulatedVen, until
@@ -119,6 +121,18 @@ def test_vtn__database_down_at_start__waits_for_it(mortal: Cluster, tmp_path: Pa
         assert len(ven.poll_events()) == 3
     finally:
         vtn.kill()
+
+
+async def test_start__database_of_a_newer_program__refused_with_the_reason(vtn_settings: VtnSettings) -> None:
+    """An older image does not touch the database of a newer one; it says so and ends."""
+    first = Vtn(vtn_settings)
+    await first.start()
+    await first.store.database.change("INSERT INTO schema_version VALUES (9999, 'future')")
+    await first.stop()
+    older = Vtn(vtn_settings)
+    with pytest.raises(MigrationError, match="9999"):
+        await older.start()
+    await older.stop()
 
 
 def test_stop__sigterm__exits_cleanly_with_polls_written(process: VtnProcess) -> None:
