@@ -88,7 +88,8 @@ def _post_price(eur_per_mwh: list[float], start: datetime) -> None:
 
     def ask(path: str, body: dict[str, Any], token: str = "") -> dict[str, Any]:
         connection = http.client.HTTPConnection(FLEXMEASURES, timeout=60)
-        headers = {"Content-Type": "application/json", "Authorization": token}
+        # FlexMeasures answers only to names that it trusts.
+        headers = {"Host": "flexmeasures-server", "Content-Type": "application/json", "Authorization": token}
         connection.request("POST", path, json.dumps(body), headers)
         answer = connection.getresponse()
         text = answer.read()
