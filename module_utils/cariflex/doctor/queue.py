@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import ApiError
 from .containers import down
 from .host import Host
 from .model import Trouble
@@ -60,9 +61,12 @@ def queue(host: Host) -> str | Trouble:
         _AUTHENTICATED
         + "for q in scheduling forecasting ingestion; do echo $q $(redis-cli llen rq:queue:$q); done"
     )
-    counts = {
-        name: int(count) for name, count in (row.split() for row in host.inside(REDIS, script).splitlines())
-    }
+    counts = {}
+    for row in host.inside(REDIS, script).splitlines():
+        name, _, count = row.partition(" ")
+        if not count.isdigit():
+            raise ApiError(f"Redis does not tell: {count[:60] or row[:60]}; see the check of its password")
+        counts[name] = int(count)
     seen = ", ".join(f"{name} {count}" for name, count in counts.items())
     return judge_queue(counts, seen, lambda: host.run("docker", "restart", WORKER))
 
