@@ -91,7 +91,7 @@ lint: venv-dev ## ruff, mypy, yamllint, ansible-lint, shellcheck, role specs, sy
 	ruff check .
 	mypy
 	yamllint --strict .
-	ansible-lint --offline
+	ansible-lint --offline --exclude molecule
 	scripts/lint_shell.sh
 	python scripts/check_role_specs.py
 	PYTHONPATH=module_utils python scripts/check_variable_prefixes.py
@@ -110,18 +110,31 @@ test-unit: venv-dev
 .PHONY: test-openadr
 test-openadr:
 	@scripts/bootstrap.sh openadr
-	cd files/openadr && ../../.venv-openadr/bin/python -m mypy && ../../.venv-openadr/bin/python -m pytest
+	cd files/openadr && ../../.venv-openadr/bin/python -m mypy && ../../.venv-openadr/bin/python -m pytest -m 'not processes'
 
 .PHONY: test-simulator test-weather
 test-simulator test-weather: test-%:
 	@scripts/bootstrap.sh $*
 	cd files/$* && ../../.venv-$*/bin/python -m mypy && ../../.venv-$*/bin/python -m pytest
 
+# The environments first, one after the other; then two things at a time, each one's output in one piece.
 .PHONY: test-fast
-test-fast: lint test-unit test-openadr test-simulator test-weather ## lint and unit tests, without containers
+test-fast: ## lint and unit tests, without containers
+	@for name in dev openadr simulator weather; do scripts/bootstrap.sh $$name; done
+	$(MAKE) --jobs=2 --output-sync=target test-openadr lint test-unit test-simulator test-weather
+
+# Molecule's playbooks belong to this tier: checking them takes longer than the rest of the lint.
+.PHONY: lint-molecule
+lint-molecule: venv-dev
+	ansible-lint --offline molecule
+
+.PHONY: test-processes
+test-processes:
+	@scripts/bootstrap.sh openadr
+	cd files/openadr && ../../.venv-openadr/bin/python -m pytest -m processes
 
 .PHONY: test-container
-test-container: venv-dev ## tests against real containers and programs
+test-container: lint-molecule test-processes ## tests against real containers, programs and killed processes
 	python -m pytest tests/container files/backup/tests -m 'container and not long'
 
 .PHONY: test

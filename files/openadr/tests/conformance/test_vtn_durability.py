@@ -13,6 +13,8 @@ from support.postgres import Cluster, running_cluster
 from support.processes import VtnProcess
 from support.simulated_ven import SimulatedVen, until
 
+pytestmark = pytest.mark.processes
+
 LOAD_CONTROL = {"type": "load_control", "value": 0.4, "duration_s": 300}
 
 

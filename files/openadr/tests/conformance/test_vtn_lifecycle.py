@@ -13,6 +13,8 @@ from support.postgres import Cluster, running_cluster
 from support.processes import VtnProcess
 from support.simulated_ven import Events, SimulatedVen, until
 
+pytestmark = pytest.mark.processes
+
 STEPS, KILLS = 240, 8
 MINUTE = timedelta(minutes=1)
 

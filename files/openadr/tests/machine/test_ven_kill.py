@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from cariflex_openadr.domain.model import SignalKind
 from cariflex_openadr.runtime import start_site
 from cariflex_openadr.settings import Listen
@@ -24,6 +26,8 @@ from support.processes import free_port
 from support.scripted_vtn import ScriptedVtn, serving
 from support.ven_bench import distribution_text
 from support.wire import to_wire
+
+pytestmark = pytest.mark.processes
 
 SOURCES = Path(__file__).resolve().parents[2] / "src"
 START = "from cariflex_openadr.ven import main; main()"

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -28,6 +29,8 @@ from support.survivors import Survivors, in_a_process
 from support.ven import POSTER, SENSORS
 from support.ven_bench import distribution_text, read
 from support.wire import to_wire
+
+pytestmark = pytest.mark.processes
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SENSOR_OF = {kind: sensor.sensor_id for kind, sensor in SENSORS.items()}
