@@ -18,7 +18,6 @@ DEFAULT = [
     ["preflight"],
     ["docker_engine"],
     ["networks"],
-    ["firewall"],
     ["flexmeasures", "sensor_map", "openadr"],
     ["postgres"],
     ["traefik"],
@@ -27,6 +26,7 @@ DEFAULT = [
     ["images"],
 ]
 ALTERNATIVE = [
+    ["firewall"],
     ["docker_engine_alternative"],
     ["docker_engine_bookworm"],
     ["networks_alternative"],

@@ -29,7 +29,8 @@ def secrets(host):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_no_secret_shows(host, secrets, place):
-    shown = host.run(PLACES[place])
+    # Binary files among them would not decode; secrets are letters and digits.
+    shown = host.run(f"{{ {PLACES[place]}; }} | LC_ALL=C tr -cd '[:alnum:]\\n'")
 
     assert shown.rc == 0
     assert [name for name, value in secrets.items() if value in shown.stdout + shown.stderr] == []
