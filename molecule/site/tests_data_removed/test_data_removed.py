@@ -1,4 +1,4 @@
-"""After `uninstall` with uninstall_data no data is left but the backups; the mark of an engine of ours stays."""
+"""After `uninstall` with uninstall_data nothing is left but backups and the mark of an engine of ours."""
 
 
 def test_no_volume_is_left(host):
