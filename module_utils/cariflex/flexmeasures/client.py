@@ -17,31 +17,29 @@ CONNECT_TIMEOUT_S = 10
 # A long transaction of FlexMeasures that changes sensors must not hang a deployment for ever.
 LOCK_TIMEOUT = "30s"
 
-# One statement, so that the plan rests on one snapshot and costs one round trip.
+# One statement, so that the plan rests on one snapshot and costs one round trip. Rows are arrays in the order
+# of FoundAsset's and FoundSensor's fields: ten thousand jsonb objects take the server six times as long.
 STATE = """
-SELECT jsonb_build_object(
-  'accounts', (SELECT coalesce(jsonb_agg(name), '[]') FROM account WHERE name IS NOT NULL),
-  'asset_types', (SELECT coalesce(jsonb_object_agg(name, description), '{}') FROM generic_asset_type
+SELECT json_build_object(
+  'accounts', (SELECT coalesce(json_agg(name), '[]') FROM account WHERE name IS NOT NULL),
+  'asset_types', (SELECT coalesce(json_object_agg(name, description), '{}') FROM generic_asset_type
                   WHERE name IS NOT NULL),
-  'assets', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-               'id', a.id, 'name', coalesce(a.name, ''), 'type', coalesce(t.name, ''), 'account', c.name,
-               'parent_id', a.parent_asset_id, 'attributes', a.attributes,
-               'flex_context', a.flex_context, 'flex_model', a.flex_model)), '[]')
+  'assets', (SELECT coalesce(json_agg(json_build_array(
+               a.id, coalesce(a.name, ''), coalesce(t.name, ''), c.name, a.parent_asset_id, a.attributes,
+               a.flex_context, a.flex_model)), '[]')
              FROM generic_asset a JOIN generic_asset_type t ON t.id = a.generic_asset_type_id
              LEFT JOIN account c ON c.id = a.account_id),
-  'sensors', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                'id', s.id, 'name', s.name, 'unit', s.unit, 'timezone', s.timezone,
-                'asset_id', s.generic_asset_id, 'resolution_s', extract(epoch FROM s.event_resolution)::int,
-                'knowledge_horizon', jsonb_build_object('fnc', s.knowledge_horizon_fnc,
-                                                        'par', s.knowledge_horizon_par::jsonb),
-                'attributes', s.attributes,
-                'has_data', EXISTS (SELECT FROM timed_belief b WHERE b.sensor_id = s.id))), '[]')
+  'sensors', (SELECT coalesce(json_agg(json_build_array(
+                s.id, s.name, s.generic_asset_id, s.unit, extract(epoch FROM s.event_resolution)::int,
+                s.timezone,
+                json_build_object('fnc', s.knowledge_horizon_fnc, 'par', s.knowledge_horizon_par),
+                s.attributes, EXISTS (SELECT FROM timed_belief b WHERE b.sensor_id = s.id))), '[]')
               FROM sensor s),
-  'users', (SELECT coalesce(jsonb_object_agg(u.email, d.name), '{}')
+  'users', (SELECT coalesce(json_object_agg(u.email, d.name), '{}')
             FROM fm_user u LEFT JOIN data_source d ON d.user_id = u.id),
-  'other_sources', (SELECT coalesce(jsonb_agg(jsonb_build_array(name, type)), '[]') FROM data_source
+  'other_sources', (SELECT coalesce(json_agg(json_build_array(name, type)), '[]') FROM data_source
                     WHERE user_id IS NULL AND type IS NOT NULL),
-  'sequences', (SELECT jsonb_object_agg(q.sequencename, jsonb_build_object(
+  'sequences', (SELECT json_object_agg(q.sequencename, json_build_object(
                   'last', coalesce(q.last_value, 0), 'max_id', m.max_id))
                 FROM pg_sequences q JOIN (
                   SELECT 'sensor_id_seq' AS name, coalesce(max(id), 0) AS max_id FROM sensor

@@ -179,12 +179,15 @@ class Found:
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Found:
-        """Build it from the document that the client's state query returns."""
+        """Build it from the document that the client's state query returns.
+
+        Its assets and sensors are arrays in the order of the fields above.
+        """
         return cls(
             accounts=frozenset(state["accounts"]),
             asset_types=state["asset_types"],
-            assets={row["id"]: FoundAsset(**row) for row in state["assets"]},
-            sensors={row["id"]: FoundSensor(**row) for row in state["sensors"]},
+            assets={row[0]: FoundAsset(*row) for row in state["assets"]},
+            sensors={row[0]: FoundSensor(*row) for row in state["sensors"]},
             users=state["users"],
             other_sources=frozenset((name, kind) for name, kind in state["other_sources"]),
             sequences={name: FoundSequence(**row) for name, row in state["sequences"].items()},
