@@ -96,11 +96,13 @@ lint: venv-dev ## ruff, mypy, yamllint, ansible-lint, shellcheck, role specs, sy
 	python scripts/check_role_specs.py
 	PYTHONPATH=module_utils python scripts/check_variable_prefixes.py
 	python scripts/role_readmes.py --check
+	PYTHONPATH=module_utils python scripts/sensor_maps.py
 	PYTHONPATH=files/grafana python -m cariflex_dashboards --check
 	for e in dev test prod; do ansible-playbook -i inventories/$$e playbooks/site.yml --syntax-check; done
 
 .PHONY: dashboards
 dashboards: venv-dev ## write the dashboards' JSON from their code
+	PYTHONPATH=module_utils python scripts/sensor_maps.py
 	PYTHONPATH=files/grafana python -m cariflex_dashboards
 
 .PHONY: test-unit

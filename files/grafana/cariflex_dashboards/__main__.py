@@ -11,27 +11,26 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from cariflex_dashboards.alerts import rules
 from cariflex_dashboards.boards import ems, operations
-from cariflex_dashboards.sensors import read_groups
+from cariflex_dashboards.sensors import read_sensor_map
 from cariflex_dashboards.texts import LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[3]
+# As scripts/sensor_maps.py renders them.
+MAPS = ROOT / "build/sensor_map"
 TARGET = ROOT / "roles/grafana/files"
 
 
 def documents() -> dict[Path, Any]:
     """Return file -> content, for each language."""
-    groups = {name: read_groups(ROOT / "inventories" / name) for name in ("dev", "test", "prod")}
-    names = ("first_id", "count", "name")
+    maps = {name: read_sensor_map(MAPS / name) for name in ("dev", "test", "prod")}
     tables = {
-        env: [{key: group.get(key) for key in names} for group in found] for env, found in groups.items()
+        env: [(sensor["id"], sensor["name"]) for sensor in found["sensors"]] for env, found in maps.items()
     }
     if not tables["dev"] == tables["test"] == tables["prod"]:
-        raise ValueError(
-            "sensor tables of dev, test and prod give different ids; dashboards fit one table only"
-        )
+        raise ValueError("sensor maps of dev, test and prod give different ids; dashboards fit one map only")
     found: dict[Path, Any] = {}
     for language in LANGUAGES:
-        found[TARGET / language / "dashboards/ems.json"] = ems(groups["dev"], language)
+        found[TARGET / language / "dashboards/ems.json"] = ems(maps["dev"], language)
         found[TARGET / language / "dashboards/operations.json"] = operations(language)
         found[TARGET / language / "alerting/rules.json"] = rules(language)
     return found

@@ -29,12 +29,12 @@ def _board(name: str, language: str, start: str, end: str) -> dashboard.Dashboar
     return board.readonly().timezone("browser").time(start, end).refresh("30s")
 
 
-def ems(groups: list[dict[str, Any]], language: str) -> Dashboard:
+def ems(sensor_map: dict[str, Any], language: str) -> Dashboard:
     """Return the dashboard of the devices, prices, signals and events: 14 panels."""
     names = NAMES[language]
 
     def ids(name: str) -> list[int]:
-        return ids_of(groups, name)
+        return ids_of(sensor_map, name)
 
     def plot(panel: str, unit: str, *wanted: str) -> Any:
         sql = queries.series([number for name in wanted for number in ids(name)])

@@ -1,24 +1,33 @@
-"""Sensor ids by name, from the inventory's sensor table: ids are decided there and nowhere else."""
+"""Sensor ids by name, from the rendered sensor map: ids are decided in the inventory and nowhere else."""
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
-import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 
-def read_groups(inventory: Path) -> list[dict[str, Any]]:
-    """Return the table's groups of one environment."""
-    text = (inventory / "group_vars/all/sensors.yml").read_text(encoding="utf-8")
-    groups: list[dict[str, Any]] = yaml.safe_load(text)["cariflex_sensor_groups"]
-    return groups
+def read_sensor_map(folder: Path) -> dict[str, Any]:
+    """Return the map of one environment, checked by the schema beside it; ValueError when it is not valid."""
+    path = folder / "sensor_map.json"
+    sensor_map: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    schema = json.loads((folder / "sensor_map.schema.json").read_text(encoding="utf-8"))
+    mistake = best_match(Draft202012Validator(schema).iter_errors(sensor_map))
+    if mistake is not None:
+        raise ValueError(
+            f"sensor map {path}: {mistake.json_path}: {mistake.message}; run scripts/sensor_maps.py"
+        )
+    return sensor_map
 
 
-def ids_of(groups: list[dict[str, Any]], name: str) -> list[int]:
-    """Return the ids of the group `name`, such as "pv_{nn}_power" or "irradiance"."""
-    for group in groups:
-        if group["name"] == name:
-            return list(range(int(group["first_id"]), int(group["first_id"]) + int(group.get("count", 1))))
-    known = ", ".join(str(group["name"]) for group in groups)
-    raise KeyError(f"sensor table: no group {name}, expected one of {known}; change it in files/grafana too")
+def ids_of(sensor_map: dict[str, Any], name: str) -> list[int]:
+    """Return the ids of the sensors ``name``, such as "pv_{nn}_power" (all of them) or "irradiance"."""
+    pattern = re.compile(re.escape(name).replace(r"\{nn\}", r"\d+"))
+    found = [int(sensor["id"]) for sensor in sensor_map["sensors"] if pattern.fullmatch(sensor["name"])]
+    if not found:
+        raise KeyError(f"sensor map: no sensor {name}; change the name in files/grafana too")
+    return sorted(found)

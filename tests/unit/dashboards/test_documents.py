@@ -1,13 +1,14 @@
 """The committed JSON: valid by Grafana's own published types, complete in both languages, fresh."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
+from scripts import sensor_maps
 
 from cariflex_dashboards import __main__ as writer
 from cariflex_dashboards import texts
@@ -105,20 +106,56 @@ def test_alert_rules__conditions_and_data_sources_exist(language):
         assert steps["A"]["datasourceUid"] in SOURCES
 
 
-def test_check__a_changed_file__is_told(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(writer, "TARGET", tmp_path)
-    monkeypatch.setattr(writer, "ROOT", tmp_path.parent)
-    monkeypatch.setattr(writer, "read_groups", lambda _: yaml.safe_load(_groups()))
+@pytest.fixture
+def maps(tmp_path, monkeypatch):
+    """Where the writer finds the map of each environment, as scripts/sensor_maps.py renders them."""
+    root = Path(__file__).resolve().parents[3]
+    for name in ("dev", "test", "prod"):
+        folder = tmp_path / "maps" / name
+        folder.mkdir(parents=True)
+        text = json.dumps(sensor_maps.render(root / "inventories" / name))
+        (folder / "sensor_map.json").write_text(text, encoding="utf-8")
+        shutil.copy(root / "roles/sensor_map/files/sensor_map.schema.json", folder)
+    monkeypatch.setattr(writer, "TARGET", tmp_path / "files")
+    monkeypatch.setattr(writer, "ROOT", tmp_path)
+    monkeypatch.setattr(writer, "MAPS", tmp_path / "maps")
+    monkeypatch.setattr("sys.argv", ["x", "--check"])
+    return tmp_path / "maps"
+
+
+def _change(maps, environment, change):
+    path = maps / environment / "sensor_map.json"
+    sensor_map = json.loads(path.read_text(encoding="utf-8"))
+    change(sensor_map["sensors"][0])
+    path.write_text(json.dumps(sensor_map), encoding="utf-8")
+
+
+def test_check__a_changed_file__is_told(maps, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["x"])
     assert writer.main() == 0
     monkeypatch.setattr("sys.argv", ["x", "--check"])
     assert writer.main() == 0
-    (tmp_path / "fr/dashboards/ems.json").write_text("{}")
+    (maps.parent / "files/fr/dashboards/ems.json").write_text("{}")
 
     assert writer.main() == 1
     assert "fr/dashboards/ems.json; run: make dashboards" in capsys.readouterr().err
 
 
-def _groups():
-    inventory = Path(__file__).resolve().parents[3] / "inventories/dev/group_vars/all/sensors.yml"
-    return json.dumps(yaml.safe_load(inventory.read_text(encoding="utf-8"))["cariflex_sensor_groups"])
+def test_map_that_breaks_its_schema__is_refused(maps):
+    _change(maps, "prod", lambda sensor: sensor.update(id="41"))
+    with pytest.raises(ValueError, match=r"prod/sensor_map.json: \$.sensors\[0\].id: '41' is not of type"):
+        writer.main()
+
+
+def test_environments_with_different_ids__are_refused(maps):
+    _change(maps, "test", lambda sensor: sensor.update(id=42000))
+    with pytest.raises(ValueError, match="different ids"):
+        writer.main()
+
+
+def test_sensor_that_the_map_does_not_name__is_named(maps):
+    for name in ("dev", "test", "prod"):
+        path = maps / name / "sensor_map.json"
+        path.write_text(path.read_text(encoding="utf-8").replace("irradiance", "sunshine"), encoding="utf-8")
+    with pytest.raises(KeyError, match="no sensor irradiance"):
+        writer.main()
