@@ -30,7 +30,7 @@ from bench.vtn.load import Figures, closed_loop, memory_mb, open_loop
 from bench.vtn.ours import serving, ven_ids
 from cariflex_openadr.control import call
 from cariflex_openadr.messages import replies, signature
-from cariflex_openadr.messages.schema import OADR, parse
+from cariflex_openadr.messages.document import OADR, parse
 from cariflex_openadr.runtime import new_id
 from cariflex_openadr.security.authority import Authority, Credentials
 from cariflex_openadr.settings import Listen

@@ -9,8 +9,8 @@ from itertools import groupby
 
 from cariflex_openadr.clients.vtn import UNKNOWN_VEN, Reply, VtnClient, VtnError, VtnRefusedError
 from cariflex_openadr.inbox import Answer, Inbox
+from cariflex_openadr.messages.document import MessageError
 from cariflex_openadr.messages.offers import event_response, read_distribution
-from cariflex_openadr.messages.xml_tree import MessageError
 from cariflex_openadr.metrics import VenMetrics
 from cariflex_openadr.opts import Opts
 from cariflex_openadr.reporter import Reporter

@@ -3,7 +3,7 @@
 import logging
 import secrets
 from dataclasses import dataclass, field
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from cariflex_openadr.domain import orders
@@ -11,8 +11,10 @@ from cariflex_openadr.domain import program as programs
 from cariflex_openadr.domain.day_file import day_program
 from cariflex_openadr.domain.model import Event, SignalKind
 from cariflex_openadr.domain.orders import Change, Order
+from cariflex_openadr.domain.program import DayProgram
 from cariflex_openadr.domain.rules import OverlapError, RuleError, check_event, overlapping
 from cariflex_openadr.runtime import Clock, utc_now
+from cariflex_openadr.storage.database import Connection
 from cariflex_openadr.storage.events import Editor
 from cariflex_openadr.storage.vtn import KEEP_ENDED, VtnStore
 
@@ -37,19 +39,28 @@ class Publisher:
     store: VtnStore
     clock: Clock = utc_now
     problem: str = field(default="", init=False)
+    _configured: programs.Program | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._configured = self.program
 
     async def publish_program(self) -> list[Event]:
-        """Put on offer what is due and is not yet; returns the new events. Idempotent."""
+        """Have the configured program hold, and put on offer what is due and is not yet. Idempotent.
+
+        Returns the events that are new or changed.
+        """
         now = self.clock()
-        today = programs.local_day(now, self.program.timezone)
-        days = {
-            day: day_program(content, self.program.profile)
-            for day, content in (await self.store.events.days_from(today)).items()
-        }
-        due = programs.due_events(self.program, now, days)
-        mirror = self.store.mirror
-        fresh: list[Event] = []
         self.problem = ""
+        try:
+            fresh = await self._take_configured()
+        except RuleError as error:
+            # As it was before: nothing of a program that does not fit is taken.
+            fresh, self.problem = [], f"program: {error}"
+        async with self.store.database.transaction() as connection:
+            self.program = await self.store.programs.held(connection) or self.program
+            own = await self._days(connection, self.program, now)
+        due = programs.due_events(self.program, now, own)
+        mirror = self.store.mirror
         for event in due:
             if mirror.event(event.event_id) is not None:
                 continue
@@ -63,6 +74,55 @@ class Publisher:
                 # An operator's event of the program's own context; said, because the day lacks an event.
                 self.problem = f"program: {error}"
         return fresh
+
+    async def _take_configured(self) -> list[Event]:
+        """Once a process: have its own program hold, and what is on offer say what that program says.
+
+        Events whose program is the same as before stay as they are, whatever operators made of them.
+        """
+        program, now = self._configured, self.clock()
+        if program is None:
+            return []
+        changed: list[Event] = []
+        async with self.store.events.changing() as editor:
+            held = await self.store.programs.held(editor.connection)
+            if held != program:
+                today = programs.local_day(now, program.timezone)
+                before = await self._days(editor.connection, held or program, now)
+                after = await self._days(editor.connection, program, now)
+                # Yesterday's windows may reach over midnight.
+                for day in (today + timedelta(days=number) for number in (-1, 0, 1)):
+                    wanted = programs.day_events(program, after.get(day, program.profile), day, now)
+                    old = programs.day_events(held, before.get(day, held.profile), day, now) if held else None
+                    for kind in SignalKind:
+                        if old is None or not orders.same_content(old.get(kind), wanted.get(kind)):
+                            changed += await self._reprogram(editor, kind, day, wanted.get(kind), now)
+                await self._put_together(editor, changed)
+                await self.store.programs.hold(editor.connection, program, now)
+        self._configured = None
+        return changed
+
+    async def _days(
+        self, connection: Connection, program: programs.Program, now: datetime
+    ) -> dict[date, DayProgram]:
+        """Programs of single days from yesterday on, in place of the profile."""
+        yesterday = programs.local_day(now, program.timezone) - timedelta(days=1)
+        found = await self.store.programs.days_from(connection, yesterday)
+        return {day: day_program(content, program.profile) for day, content in found.items()}
+
+    async def _reprogram(
+        self, editor: Editor, kind: SignalKind, day: date, wanted: Event | None, now: datetime
+    ) -> list[Event]:
+        """The next modification of a day's event of ``kind``, if it is on and ``wanted`` differs."""
+        offered = await editor.event(programs.event_id(kind, day))
+        if offered is None or offered.end <= now:
+            return []
+        if offered.cancelled:
+            if wanted is not None and wanted.end > now:
+                LOGGER.warning("cancelled event stays cancelled", extra={"event_id": offered.event_id})
+            return []
+        fresh = orders.reprogrammed(offered, wanted, now)
+        return [fresh] if fresh is not offered else []
 
     async def tidy(self, window: timedelta) -> None:
         """Forget what is over: in memory soon, in the database late; nonces after ``window``."""
@@ -126,22 +186,24 @@ class Publisher:
         wanted = programs.day_events(self.program, day_program(content, self.program.profile), day, now)
         for event in wanted.values():
             check_event(event)
-        changed: list[Event] = []
         async with self.store.events.changing() as editor:
-            for kind in SignalKind:
-                offered = await editor.event(programs.event_id(kind, day))
-                if offered is None or offered.cancelled or offered.end <= now:
-                    continue
-                fresh = wanted.get(kind)
-                if fresh is None:
-                    changed.append(orders.cancelled(offered, now))
-                elif fresh.signals != offered.signals:
-                    changed.append(orders.with_signals(offered, fresh.signals, now))
-            for event in changed:
-                self._refuse(event, await self._clashes(editor, event))
-                await self._put(editor, event)
-            await self.store.events.put_day(editor.connection, day, content, now)
+            changed = [
+                event
+                for kind in SignalKind
+                for event in await self._reprogram(editor, kind, day, wanted.get(kind), now)
+            ]
+            await self._put_together(editor, changed)
+            await self.store.programs.put_day(editor.connection, day, content, now)
         return changed + await self.publish_program()
+
+    async def _put_together(self, editor: Editor, changed: list[Event]) -> None:
+        """Changes that belong together: each is held against what the others will be."""
+        own = {event.event_id for event in changed}
+        for event in changed:
+            others = [item for item in await self._clashes(editor, event) if item.event_id not in own]
+            self._refuse(event, others + overlapping(event, changed))
+        for event in changed:
+            await self._put(editor, event)
 
     async def _known(self, editor: Editor, event_id: str) -> Event:
         event = await editor.event(event_id)

@@ -10,9 +10,8 @@ from openleadr.utils import generate_id
 
 from cariflex_openadr.clients.vtn import OK, UNKNOWN_VEN, Reply, VtnClient, VtnError, VtnRefusedError
 from cariflex_openadr.domain.expansion import floor_to
+from cariflex_openadr.messages.document import Element, MessageError
 from cariflex_openadr.messages.xml_tree import (
-    Element,
-    MessageError,
     duration,
     find,
     find_all,

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from cariflex_openadr.control import ControlError, call, exit_on_error, show
 from cariflex_openadr.settings import Listen, SettingsError, listen_address, read_config
@@ -20,9 +21,14 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("health", parents=[common], help="exit 0 when the VEN polls and its outbox drains")
     commands.add_parser("status", parents=[common], help="last poll, and what became of each event")
     outbox = commands.add_parser("outbox", parents=[common], help="posts to FlexMeasures")
-    outbox.add_argument("action", nargs="?", choices=["list", "retry"], default="list")
+    outbox.add_argument("action", nargs="?", choices=["list", "retry", "drop"], default="list")
     outbox.add_argument("--state", choices=["pending", "sent", "dead"], help="list these only")
-    outbox.add_argument("--id", type=int, help="retry this post; default: every pending and dead one")
+    outbox.add_argument("--sensor", type=int, metavar="ID", help="list, retry or drop this sensor's only")
+    outbox.add_argument(
+        "--id",
+        type=int,
+        help="this post; retry without it: every pending and dead one; drop: needs it or --sensor",
+    )
     opt = commands.add_parser("opt", help="opt schedules and opts for events").add_subparsers(
         dest="action", required=True
     )
@@ -91,16 +97,29 @@ def _run(arguments: argparse.Namespace, at: Listen) -> tuple[dict[str, Any], Row
         answer = call(at, "/status")
         return answer, _status_rows(answer)
     if arguments.command == "outbox" and arguments.action == "retry":
-        answer = call(at, "/outbox/retry", {"id": arguments.id}, post=True)
+        answer = call(at, "/outbox/retry", _which(arguments), post=True)
         return answer, [["RETRIED"], [str(answer["retried"])]]
     if arguments.command == "outbox":
-        answer = call(at, "/outbox" + (f"?state={arguments.state}" if arguments.state else ""))
+        dropping = arguments.action == "drop"
+        asked = {"state": arguments.state, "sensor_id": arguments.sensor}
+        query = urlencode({key: value for key, value in asked.items() if value is not None})
+        answer = (
+            call(at, "/outbox/drop", _which(arguments), post=True)
+            if dropping
+            else call(at, f"/outbox?{query}")
+        )
         return answer, _outbox_rows(answer)
     if arguments.command == "registration":
         answer = call(at, "/registration", {"action": arguments.action}, post=True)
         return answer, [["REGISTRATION"], [arguments.action]]
     answer = _run_opt(arguments, at)
     return answer, _opt_rows(answer)
+
+
+def _which(arguments: argparse.Namespace) -> dict[str, int]:
+    """Posts by number or sensor, as the service wants them."""
+    given = {"id": arguments.id, "sensor_id": arguments.sensor}
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _run_opt(arguments: argparse.Namespace, at: Listen) -> dict[str, Any]:

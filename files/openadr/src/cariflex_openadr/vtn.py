@@ -157,7 +157,7 @@ class Vtn:
                 LOGGER.warning("program not published", extra={"reason": str(error).strip()})
 
     def _until_midnight_s(self, now: datetime) -> float:
-        return (next_midnight(now, self.settings.program.timezone) - now).total_seconds()
+        return (next_midnight(now, self.publisher.program.timezone) - now).total_seconds()
 
 
 async def _run(settings: VtnSettings) -> None:

@@ -79,7 +79,7 @@ async def test_program__broken_or_past__refused_whole(vtn: Vtn, ctl: Ctl, tmp_pa
     tomorrow = today(vtn) + timedelta(days=1)
     code, words = await ctl("program", tomorrow.isoformat(), str(file))
     assert (code, "24 numbers" in words) == (1, True)
-    assert await vtn.store.events.days_from(today(vtn)) == {}
+    assert await vtn.store.database.rows("SELECT * FROM program_day") == []
     file.write_text("{}", encoding="utf-8")
     code, words = await ctl("program", (today(vtn) - timedelta(days=1)).isoformat(), str(file))
     assert (code, "today or later" in words) == (1, True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cariflex_openadr.domain.model import SignalKind
-from cariflex_openadr.messages.xml_tree import MessageError
+from cariflex_openadr.messages.document import MessageError
 from support.ven_bench import LOAD, PRICE, RESPONSE, VTN_ID, Bench, distribution_text, read
 
 OPT_IN = ("optIn", 200)

@@ -85,6 +85,28 @@ async def test_outbox__dead_letters_seen_then_retried(
     assert (await command("outbox", "retry", "--id", "99"))[0] == 1
 
 
+async def test_outbox__dead_letters_of_one_sensor__given_up_or_retried(
+    command: Commands, ven: Ven, flexmeasures: RefusingFlexMeasures
+) -> None:
+    """What can never be taken is dropped for one sensor alone; what was mended goes out, sent ones stay."""
+    await eventually(lambda: ven.sender.outbox.counts()["dead"] == 3)
+    assert (await command("outbox", "drop"))[0] == 1
+    (post,) = (await command.json("outbox", "--sensor", "84", "--state", "dead"))["posts"]
+    dropped = await command.json("outbox", "drop", "--sensor", "84")
+    assert [(row["id"], row["event_id"]) for row in dropped["posts"]] == [(post["id"], PRICE)]
+    assert (await command.json("outbox", "drop", "--sensor", "84"))["dropped"] == 0
+    flexmeasures.refusing = False
+    assert (await command.json("outbox", "retry", "--sensor", "86"))["retried"] == 1
+    await eventually(lambda: ven.sender.outbox.counts() == {"pending": 0, "sent": 1, "dead": 1})
+    assert {item.sensor_id for item in flexmeasures.posts} == {86}
+    (sent,) = (await command.json("outbox", "--state", "sent"))["posts"]
+    for number in (str(sent["id"]), "99"):
+        code, words = await command("outbox", "drop", "--id", number)
+        assert (code, "expected a post that is dead" in words) == (1, True)
+    # Given up is given up: the polls since have brought nothing back.
+    assert (await command.json("outbox", "--sensor", "84"))["posts"] == []
+
+
 async def test_opt__schedule_made_listed_cancelled(command: Commands) -> None:
     window = ("--start", "2030-01-01T18:00-04:00", "--end", "2030-01-01T22:00-04:00")
     made = await command.json("opt", "out", *window, "--market-context", "http://test/load")

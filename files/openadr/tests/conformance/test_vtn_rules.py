@@ -10,8 +10,8 @@ from cariflex_openadr.domain.model import Event, Interval, Signal, SignalKind
 from cariflex_openadr.domain.orders import Change, Order
 from cariflex_openadr.domain.party import Opt
 from cariflex_openadr.domain.rules import OverlapError, RuleError, check_event
-from cariflex_openadr.messages.events import from_wire
-from cariflex_openadr.messages.schema import EI, EMIX, XCAL
+from cariflex_openadr.messages.document import EI, EMIX, XCAL, message_of
+from cariflex_openadr.messages.offers import read_distribution
 from cariflex_openadr.vtn import Vtn
 from support import NOON, VEN_ID, TurnableClock
 from support.messages import as_openleadr_reads, distribution
@@ -244,8 +244,8 @@ async def test_price__euro_per_kwh_on_the_wire_and_back(noon_vtn: Vtn) -> None:
     signal = payload["events"][0]["event_signals"][0]
     assert signal["intervals"][5]["signal_payload"] == 0.105
     assert (signal["measurement"]["name"], signal["measurement"]["unit"]) == ("currencyPerKWh", "EUR")
-    offers = [from_wire(raw, VEN_ID) for raw in payload["events"]]
-    assert [offer.event for offer in offers] == noon_vtn.store.mirror.distribution(VEN_ID, NOON)
+    read = read_distribution(message_of(distribution(noon_vtn)), VEN_ID)
+    assert [offer.event for offer in read.offers] == noon_vtn.store.mirror.distribution(VEN_ID, NOON)
 
 
 async def test_program__next_day__published_once_at_local_midnight(

@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 from openleadr.messaging import create_message
 
-from cariflex_openadr.messages.schema import DS, OADR, parse
+from cariflex_openadr.messages.document import DS, OADR, parse
 from cariflex_openadr.messages.signature import verify
 from cariflex_openadr.security.authority import Authority
 from cariflex_openadr.settings import Listen

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from openleadr.messaging import create_message
 
-from cariflex_openadr.messages.schema import EI, PYLD, Element
+from cariflex_openadr.messages.document import EI, PYLD, Element
 from cariflex_openadr.vtn import Vtn
 from support import VEN_ID
 from support.certified_ven import registration

@@ -7,7 +7,7 @@ from lxml import etree
 from openleadr.messaging import create_message, parse_message
 
 from cariflex_openadr.messages import replies
-from cariflex_openadr.messages.schema import Element, message_of, parse
+from cariflex_openadr.messages.document import Element, message_of, parse
 from cariflex_openadr.vtn import Vtn
 from support import VEN_ID
 from support.vtn import openadr_url

@@ -9,7 +9,8 @@ from typing import Any
 from aiohttp import web
 from openleadr.messaging import create_message
 
-from cariflex_openadr.messages.xml_tree import Element, find_all, name_of, read_message, text
+from cariflex_openadr.messages.document import Element, message_of, read_document
+from cariflex_openadr.messages.xml_tree import find_all, name_of, text
 from cariflex_openadr.runtime import start_site
 from cariflex_openadr.settings import Listen
 from support import VEN_ID, eventually
@@ -60,7 +61,7 @@ class ScriptedVtn:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer by the script."""
-        element = read_message(await request.read())
+        element = message_of(read_document(await request.read()))
         name = name_of(element)
         self.received.append((name, element))
         scripted = self.replies.get(name)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from lxml import etree
 from openleadr.messaging import create_message
 
-from cariflex_openadr.messages.schema import EI, Element, message_of, parse
+from cariflex_openadr.messages.document import EI, Element, message_of, parse
 from support import VEN_ID
 
 Events = dict[tuple[str, int], str]

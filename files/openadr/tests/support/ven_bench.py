@@ -7,8 +7,8 @@ from typing import Any
 from openleadr.messaging import create_message
 
 from cariflex_openadr.inbox import Answer, Inbox
+from cariflex_openadr.messages.document import message_of, read_document
 from cariflex_openadr.messages.offers import Distribution, read_distribution
-from cariflex_openadr.messages.xml_tree import read_message
 from cariflex_openadr.opts import Opts
 from cariflex_openadr.storage.outbox import Post
 from cariflex_openadr.storage.ven_database import open_ven_database
@@ -31,7 +31,7 @@ def distribution_text(events: list[WireEvent], request_id: str = "req-7", vtn_id
 
 def read(text: str, resources: frozenset[str] = frozenset()) -> Distribution:
     """A distribution as the VEN reads it."""
-    return read_distribution(read_message(text.encode()), VEN_ID, resources)
+    return read_distribution(message_of(read_document(text.encode())), VEN_ID, resources)
 
 
 @dataclass

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from cariflex_openadr.messages import replies, signature
-from cariflex_openadr.messages.schema import message_of, parse
-from cariflex_openadr.messages.xml_tree import MessageError, read_document
+from cariflex_openadr.messages.document import MessageError, message_of, parse, read_document
 from cariflex_openadr.security.authority import Authority, Credentials, openadr_fingerprint
 from cariflex_openadr.security.envelopes import SignedEnvelope, client_tls, envelope_of
 from cariflex_openadr.security.signatures import SignatureError, Signatures

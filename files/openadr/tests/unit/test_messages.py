@@ -11,8 +11,14 @@ from cariflex_openadr.domain.model import Event, Interval, Signal, SignalKind
 from cariflex_openadr.domain.reports import ReportRequest
 from cariflex_openadr.messages import replies
 from cariflex_openadr.messages.distribution import Distribution
-from cariflex_openadr.messages.schema import OADR, InvalidMessageError, parse
-from cariflex_openadr.messages.times import format_duration, format_moment, parse_duration, parse_moment
+from cariflex_openadr.messages.document import EI, OADR, MessageError, message_of, parse
+from cariflex_openadr.messages.times import (
+    format_duration,
+    format_moment,
+    parse_duration,
+    parse_fixed_duration,
+    parse_moment,
+)
 from support import NOON
 
 # What XML can carry; ids may hold anything that came in a valid message.
@@ -76,15 +82,23 @@ def test_duration__there_and_back(seconds: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("PT15M", timedelta(minutes=15)), ("P1DT1H", timedelta(hours=25)), ("-PT5S", timedelta(seconds=-5))],
+    [
+        ("PT15M", timedelta(minutes=15)),
+        ("P1DT1H", timedelta(hours=25)),
+        ("P2W", timedelta(weeks=2)),
+        ("PT1.5S", timedelta(seconds=1.5)),
+        ("P", timedelta()),
+        ("-PT5S", timedelta(seconds=-5)),
+        ("P1M", timedelta(days=30)),
+    ],
 )
 def test_duration__forms(text: str, expected: timedelta) -> None:
     assert parse_duration(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "P", "PT", "15M", "PT1X", None, "P9999999999Y", "P999999999Y"])
+@pytest.mark.parametrize("text", ["", "15M", "PT1X", None, "P9999999999Y", "P999999999Y"])
 def test_duration__none__refused(text: str | None) -> None:
-    with pytest.raises(InvalidMessageError, match="duration"):
+    with pytest.raises(MessageError, match="duration"):
         parse_duration(text)
 
 
@@ -93,6 +107,21 @@ def test_moment__there_and_back(moment: datetime) -> None:
     assert parse_moment(format_moment(moment)) == moment
 
 
-def test_moment__none__refused() -> None:
-    with pytest.raises(InvalidMessageError, match="date-time"):
-        parse_moment("yesterday")
+@pytest.mark.parametrize("text", ["P1Y", "P1M", "-PT5S", "PT1X"])
+def test_fixed_duration__of_no_fixed_length__refused(text: str) -> None:
+    """A VEN plans by what it is told: a month, or a time below zero, is no plan."""
+    with pytest.raises(MessageError, match="duration"):
+        parse_fixed_duration(text)
+    assert parse_fixed_duration("P1DT1H") == timedelta(hours=25)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "", None, "2026-11-23T04:00:00", "0001-01-01T00:00:00+01:00"])
+def test_moment__none_in_utc__refused(text: str | None) -> None:
+    with pytest.raises(MessageError, match="date-time"):
+        parse_moment(text)
+
+
+def test_parse__comment_inside_an_id__does_not_cut_it() -> None:
+    """What follows a comment belongs to the id: a parser that keeps comments would stop at it."""
+    text = replies.payload(replies.response("site-1")).replace("site-1", "site-1<!-- -->23")
+    assert message_of(parse(text.encode())).findtext(f"{EI}venID") == "site-123"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cariflex_openadr.messages import replies, signature
-from cariflex_openadr.messages.schema import parse
+from cariflex_openadr.messages.document import parse
 from cariflex_openadr.messages.signature import SignatureError
 from cariflex_openadr.security.authority import Authority, Credentials
 

@@ -13,9 +13,9 @@ from aiohttp import web
 from cariflex_openadr.domain.access import AccessError, Proof, authorise
 from cariflex_openadr.domain.party import VenRecord
 from cariflex_openadr.messages import replies, requests
+from cariflex_openadr.messages.document import MessageError, message_of, parse
 from cariflex_openadr.messages.requests import Request
-from cariflex_openadr.messages.schema import InvalidMessageError, message_of, parse
-from cariflex_openadr.messages.xml_guard import MAX_BYTES, UnsafeXmlError, check_xml
+from cariflex_openadr.messages.xml_guard import MAX_BYTES, UnsafeXmlError
 from cariflex_openadr.security.rate_limit import RateLimit
 from cariflex_openadr.security.signatures import SignatureError, Signatures
 from cariflex_openadr.services import events, opts, registration, reports
@@ -104,7 +104,7 @@ class OpenAdrApi:
             raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "database unreachable; come back later")
         try:
             return await self._reply(service, handlers, http)
-        except (UnsafeXmlError, InvalidMessageError) as error:
+        except (UnsafeXmlError, MessageError) as error:
             self._note_stranger(stranger, str(error))
             raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
         except (AccessError, SignatureError) as error:
@@ -118,7 +118,7 @@ class OpenAdrApi:
 
     async def _reply(self, service: str, handlers: dict[str, Handler], http: web.Request) -> str:
         proof = self._peer(http)
-        payload = parse(check_xml(await http.read()))
+        payload = parse(await http.read())
         signer = await self._signatures.verify(payload)
         proof = Proof(proof.over_tls, proof.peer, signer)
         request = requests.read(message_of(payload))

@@ -1,5 +1,6 @@
 """The VEN's own face: HTTP with JSON on the loopback address of the container, what venctl speaks to."""
 
+import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,8 +17,11 @@ from cariflex_openadr.storage.outbox import DEAD, PENDING, SENT, Entry, Outbox, 
 from cariflex_openadr.storage.ven_events import OPT_OUT, EventRecord
 from cariflex_openadr.storage.ven_opts import Opt
 
+LOGGER = logging.getLogger(__name__)
 # FlexMeasures is away for a night's backup or an upgrade now and then; this long is trouble.
 LONGEST_OUTBOX_AGE = timedelta(minutes=30)
+# Of a post that is given up, so that people find it again.
+ROW_IN_LOG = ("sensor_id", "event_id", "modification", "start", "values", "unit", "error")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -44,6 +48,7 @@ class StatusApi:
                 web.get("/status", self._status),
                 web.get("/outbox", self._outbox),
                 web.post("/outbox/retry", self._outbox_retry),
+                web.post("/outbox/drop", self._outbox_drop),
                 web.get("/opts", self._opts),
                 web.post("/opts", self._opts_make),
                 web.post("/opts/cancel", self._opts_cancel),
@@ -135,19 +140,34 @@ class StatusApi:
         state = request.query.get("state")
         if state not in (None, PENDING, SENT, DEAD):
             raise BadRequestError(f"state: {state!r}; expected {PENDING}, {SENT} or {DEAD}")
-        entries = self.outbox.entries(state)
+        sensor = request.query.get("sensor_id", "")
+        if sensor and not sensor.isdecimal():
+            raise BadRequestError(f"sensor_id: {sensor!r}; expected the number of a sensor")
+        entries = self.outbox.entries(state, int(sensor) if sensor else None)
         return web.json_response(
             {"counts": self.outbox.counts(), "posts": [_outbox_row(entry) for entry in entries]}
         )
 
     async def _outbox_retry(self, request: web.Request) -> web.Response:
-        entry_id = (await _body(request)).get("id")
-        if entry_id is not None and not isinstance(entry_id, int):
-            raise BadRequestError(f"id: {entry_id!r}; expected the number of a post")
-        retried = self.outbox.retry(entry_id)
+        body = await _body(request)
+        entry_id, sensor_id = _number(body, "id"), _number(body, "sensor_id")
+        retried = self.outbox.retry(entry_id, sensor_id)
         if entry_id is not None and not retried:
             raise BadRequestError(f"id: {entry_id}; expected a post that is pending or dead")
         return web.json_response({"retried": retried})
+
+    async def _outbox_drop(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        entry_id, sensor_id = _number(body, "id"), _number(body, "sensor_id")
+        if entry_id is None and sensor_id is None:
+            raise BadRequestError("id, sensor_id: none given; expected which dead posts are given up")
+        dropped = self.outbox.drop_dead(entry_id, sensor_id)
+        if entry_id is not None and not dropped:
+            raise BadRequestError(f"id: {entry_id}; expected a post that is dead")
+        rows = [_outbox_row(entry) for entry in dropped]
+        for row in rows:
+            LOGGER.warning("post given up", extra={key: row[key] for key in ROW_IN_LOG})
+        return web.json_response({"dropped": len(rows), "posts": rows})
 
     async def _opts(self, _: web.Request) -> web.Response:
         return web.json_response({"opts": [_opt_row(opt) for opt in self.opts.all()]})
@@ -202,6 +222,13 @@ async def _body(request: web.Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadRequestError(f"body: {type(body).__name__}; expected a JSON object")
     return body
+
+
+def _number(body: dict[str, Any], key: str) -> int | None:
+    value = body.get(key)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise BadRequestError(f"{key}: {value!r}; expected a number")
+    return value
 
 
 def _moment(body: dict[str, Any], key: str) -> datetime:

@@ -14,16 +14,13 @@ from xml.sax.saxutils import escape
 import aiohttp
 from openleadr.utils import generate_id
 
+from cariflex_openadr.messages.document import Element, MessageError, message_of, read_document
 from cariflex_openadr.messages.signature import SignatureError
 from cariflex_openadr.messages.xml_guard import MAX_BYTES, UnsafeXmlError
 from cariflex_openadr.messages.xml_tree import (
-    Element,
-    MessageError,
     duration,
     find,
-    message_of,
     name_of,
-    read_document,
     text,
 )
 from cariflex_openadr.security.envelopes import Envelope, PlainEnvelope

@@ -62,6 +62,23 @@ def day_program(raw: dict[str, Any], profile: DayProgram | None = None) -> DayPr
     return DayProgram(prices, windows[SignalKind.LOAD_CONTROL], windows[SignalKind.DEMAND_RESPONSE])
 
 
+def day_content(program: DayProgram) -> dict[str, Any]:
+    """The content that ``day_program`` makes ``program`` of."""
+    windows = {
+        SignalKind.LOAD_CONTROL: program.load_control,
+        SignalKind.DEMAND_RESPONSE: program.demand_response,
+    }
+    return {PRICES: list(program.prices)} | {
+        kind.value: window
+        and {
+            "start": window.start.isoformat("minutes"),
+            "duration_s": int(window.duration.total_seconds()),
+            WINDOWS[kind]: window.value,
+        }
+        for kind, window in windows.items()
+    }
+
+
 def _own_window(profile: DayProgram | None, kind: SignalKind) -> DailyWindow | None:
     if profile is None:
         return None

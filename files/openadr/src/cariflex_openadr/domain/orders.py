@@ -74,12 +74,26 @@ def modified(event: Event, change: Change, now: datetime) -> Event:
     return fresh
 
 
-def with_signals(event: Event, signals: tuple[Signal, ...], now: datetime) -> Event:
-    """The next modification of an event, with other signals."""
+def reprogrammed(event: Event, wanted: Event | None, now: datetime) -> Event:
+    """The modification of a program's event that says what the program says now; the event itself if it does.
+
+    An event that the program has no longer, or whose time would be over, is cancelled.
+    """
+    if wanted is None or wanted.end <= now:
+        return cancelled(event, now)
+    if same_content(event, wanted):
+        return event
     _check_live(event, now)
-    fresh = _next(event, now, signals=signals)
+    fresh = replace(_next(event, now, signals=wanted.signals), market_context=wanted.market_context)
     check_event(fresh)
     return fresh
+
+
+def same_content(event: Event | None, other: Event | None) -> bool:
+    """True when two events, or two that are none, ask for the same in the same market context."""
+    if event is None or other is None:
+        return event is other
+    return (event.signals, event.market_context) == (other.signals, other.market_context)
 
 
 def cancelled(event: Event, now: datetime) -> Event:

@@ -1,1 +1,1 @@
-"""Wire formats: the guard before the XML parser, signal vocabulary, events to and from openleadr."""
+"""Wire formats: the guard before the XML parser, what both sides read, and what they write."""

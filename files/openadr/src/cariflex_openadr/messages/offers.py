@@ -7,10 +7,9 @@ from xml.sax.saxutils import escape
 from cariflex_openadr.domain.model import SIGNAL_TYPES, Event, EventStatus, Interval, Signal, SignalKind
 from cariflex_openadr.domain.rules import MAX_EVENT, RuleError, check_value
 from cariflex_openadr.domain.units import SIMPLE_LEVELS, per_kwh_to_per_mwh
+from cariflex_openadr.messages.document import Element, MessageError
 from cariflex_openadr.messages.signals import SPECS, kind_of
 from cariflex_openadr.messages.xml_tree import (
-    Element,
-    MessageError,
     decimal,
     duration,
     find,

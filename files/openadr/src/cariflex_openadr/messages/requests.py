@@ -8,7 +8,7 @@ from lxml import etree
 
 from cariflex_openadr.domain.party import Opt, OptSchedule
 from cariflex_openadr.domain.reports import ReportOffer, ReportPoint, ReportValue
-from cariflex_openadr.messages.schema import (
+from cariflex_openadr.messages.document import (
     EI,
     EMIX,
     OADR,
@@ -16,7 +16,7 @@ from cariflex_openadr.messages.schema import (
     STRM,
     XCAL,
     Element,
-    InvalidMessageError,
+    MessageError,
 )
 from cariflex_openadr.messages.times import parse_duration, parse_moment
 
@@ -119,7 +119,7 @@ def opt_schedule(body: Element, ven_id: str) -> OptSchedule:
         start = parse_moment(properties.findtext(f"{XCAL}dtstart/{XCAL}date-time"))
         duration = parse_duration(properties.findtext(f"{XCAL}duration/{XCAL}duration"))
         if duration < timedelta():
-            raise InvalidMessageError(f"vavailability: duration {duration}; expected none below zero")
+            raise MessageError(f"vavailability: duration {duration}; expected none below zero")
         times.append((start, int(duration.total_seconds())))
     return OptSchedule(
         ven_id=ven_id,
@@ -197,7 +197,7 @@ def report_values(body: Element) -> list[ReportValue]:
             own = interval.findtext(f"{XCAL}dtstart/{XCAL}date-time")
             start = parse_moment(own) if own else start
             if start is None:
-                raise InvalidMessageError(f"report {request_id}: interval without a start; expected dtstart")
+                raise MessageError(f"report {request_id}: interval without a start; expected dtstart")
             length = interval.findtext(f"{XCAL}duration/{XCAL}duration")
             duration = parse_duration(length) if length else timedelta()
             for payload in interval.iterfind(f"{OADR}oadrReportPayload"):
@@ -215,7 +215,7 @@ def _value(request_id: str, payload: Element, start: datetime, duration: timedel
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InvalidMessageError(f"report {request_id}/{r_id}: {text!r}; expected a finite number")
+        raise MessageError(f"report {request_id}/{r_id}: {text!r}; expected a finite number")
     return ReportValue(request_id, r_id, start, int(duration.total_seconds()), value)
 
 
@@ -232,7 +232,7 @@ def _id(parent: Element, tag: str) -> str:
     found = _text(parent, tag)
     if len(found) > LONGEST_ID:
         name = etree.QName(tag).localname
-        raise InvalidMessageError(f"{name}: {len(found)} characters; expected at most {LONGEST_ID}")
+        raise MessageError(f"{name}: {len(found)} characters; expected at most {LONGEST_ID}")
     return found
 
 
@@ -242,5 +242,5 @@ def _whole(text: str, name: str) -> int:
     except ValueError:
         number = -1
     if not 0 <= number < 2**31:
-        raise InvalidMessageError(f"{name}: {text!r}; expected a number of 0 or more")
+        raise MessageError(f"{name}: {text!r}; expected a number of 0 or more")
     return number

@@ -20,7 +20,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from cariflex_openadr.messages.schema import DS, OADR, Element
+from cariflex_openadr.messages.document import DS, OADR, Element
 from cariflex_openadr.messages.times import format_moment, parse_moment
 from cariflex_openadr.security.authority import Credentials
 

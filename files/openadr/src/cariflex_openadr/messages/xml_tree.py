@@ -1,4 +1,4 @@
-"""Reading OpenADR messages element by element.
+"""Reading a VTN's messages element by element.
 
 openleadr's own parser turns ids of digits into numbers (``007`` comes back as 7), durations that it does not
 understand into zero, and refuses a whole message for one bad event: what a VEN acts on is read here instead.
@@ -6,53 +6,12 @@ understand into zero, and refuses a whole message for one bad event: what a VEN 
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from lxml import etree
 
-from cariflex_openadr.messages.xml_guard import check_xml
-
-Element = Any  # lxml ships no types
-OADR = "{http://openadr.org/oadr-2.0b/2012/07}"
-
-_DURATION = re.compile(
-    r"\+?P(?:(\d{1,6})W|(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8}(?:\.\d+)?)S)?)?)"
-)
-
-
-class MessageError(ValueError):
-    """The message, or a part of it, cannot be read; says which element, its value and what was expected."""
-
-
-def read_document(content: bytes) -> Element:
-    """The oadrPayload of a document.
-
-    Raises:
-        MessageError: no well-formed XML, or no OpenADR payload with exactly one signed object.
-        UnsafeXmlError: what ``check_xml`` refuses.
-    """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
-    try:
-        root = etree.fromstring(check_xml(content), parser)
-    except etree.XMLSyntaxError as error:
-        raise MessageError(f"XML document: {error}; expected an OpenADR payload") from error
-    # Of any namespace: a second one beside the signed one could be taken for it.
-    signed = root.findall("{*}oadrSignedObject")
-    tags = [root.tag, *(item.tag for item in signed)]
-    if tags != [f"{OADR}oadrPayload", f"{OADR}oadrSignedObject"] or len(signed[0]) != 1:
-        raise MessageError(f"XML document: {', '.join(tags)}; expected oadrPayload with one signed object")
-    return root
-
-
-def message_of(document: Element) -> Element:
-    """The message inside the signed object; ``name_of`` tells which one it is."""
-    return document.find(f"{OADR}oadrSignedObject")[0]
-
-
-def read_message(content: bytes) -> Element:
-    """The message inside a document. Raises as ``read_document``."""
-    return message_of(read_document(content))
+from cariflex_openadr.messages.document import Element, MessageError
+from cariflex_openadr.messages.times import parse_fixed_duration, parse_moment
 
 
 def name_of(element: Element) -> str:
@@ -106,21 +65,9 @@ def decimal(element: Element, path: str) -> float:
 
 def moment(element: Element, path: str) -> datetime:
     """Moment at ``path``, with its offset, as UTC."""
-    found = text(element, path)
-    try:
-        value = datetime.fromisoformat(found)
-        if value.tzinfo is None:
-            raise ValueError("no offset")
-        return value.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise MessageError(f"{path}: {found!r}; expected a date and time in UTC") from error
+    return parse_moment(text(element, path), path)
 
 
 def duration(element: Element, path: str) -> timedelta:
-    """Duration at ``path``. Years and months are no fixed time, and refused. openleadr writes P for none."""
-    found = text(element, path)
-    parts = _DURATION.fullmatch(found)
-    if parts is None:
-        raise MessageError(f"{path}: {found!r}; expected a duration such as PT1H")
-    weeks, days, hours, minutes, seconds = (float(part or 0) for part in parts.groups())
-    return timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+    """Duration at ``path``; one without a fixed length is refused."""
+    return parse_fixed_duration(text(element, path), path)

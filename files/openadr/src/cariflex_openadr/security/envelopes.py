@@ -11,8 +11,8 @@ from lxml import etree
 from openleadr.messaging import create_message
 
 from cariflex_openadr.messages import replies, signature
+from cariflex_openadr.messages.document import OADR, Element
 from cariflex_openadr.messages.signature import SignatureError
-from cariflex_openadr.messages.xml_tree import OADR, Element
 from cariflex_openadr.runtime import Clock, new_id, utc_now
 from cariflex_openadr.security.authority import Credentials, openadr_fingerprint
 from cariflex_openadr.security.signatures import Signatures

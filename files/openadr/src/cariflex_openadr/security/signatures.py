@@ -7,7 +7,7 @@ from functools import lru_cache
 from cryptography import x509
 
 from cariflex_openadr.messages import signature
-from cariflex_openadr.messages.schema import Element
+from cariflex_openadr.messages.document import Element
 from cariflex_openadr.messages.signature import SignatureError
 from cariflex_openadr.runtime import Clock, new_id
 from cariflex_openadr.security.authority import Credentials, fingerprint

@@ -3,10 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
-
-from psycopg.types.json import Jsonb
+from datetime import datetime
 
 from cariflex_openadr.domain.model import Event
 from cariflex_openadr.storage.channel import Channel
@@ -54,7 +51,7 @@ class Editor:
 
 @dataclass(slots=True)
 class EventStore:
-    """Table ``event``, and the programs of single days."""
+    """Table ``event``."""
 
     database: Database
     mirror: Mirror
@@ -87,17 +84,3 @@ class EventStore:
             "(SELECT event_id FROM event GROUP BY event_id HAVING max(ends_at) < %s)",
             [moment],
         )
-
-    @staticmethod
-    async def put_day(connection: Connection, day: date, content: dict[str, Any], now: datetime) -> None:
-        """Keep a day's program, in place of an earlier one."""
-        await connection.execute(
-            "INSERT INTO program_day (day, content, loaded_at) VALUES (%s, %s, %s) "
-            "ON CONFLICT (day) DO UPDATE SET content = excluded.content, loaded_at = excluded.loaded_at",
-            [day, Jsonb(content), now],
-        )
-
-    async def days_from(self, day: date) -> dict[date, dict[str, Any]]:
-        """The programs of ``day`` and later days."""
-        rows = await self.database.rows("SELECT day, content FROM program_day WHERE day >= %s", [day])
-        return {row["day"]: row["content"] for row in rows}

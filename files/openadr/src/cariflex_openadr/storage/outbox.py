@@ -178,24 +178,37 @@ class Outbox:
             "UPDATE outbox SET belief_time = ? WHERE id = ?", (to_text(belief_time), entry_id)
         )
 
-    def retry(self, entry_id: int | None = None) -> int:
-        """Make dead posts (or one of them) pending again, pending ones due at once; how many there were."""
+    def retry(self, entry_id: int | None = None, sensor_id: int | None = None) -> int:
+        """Make dead posts (one of them, one sensor's) pending again, pending ones due at once; how many."""
         changed = self._connection.execute(
-            "UPDATE outbox SET state = ?, next_attempt = ? WHERE state <> ? AND id = COALESCE(?, id)",
-            (PENDING, to_text(self._clock()), SENT, entry_id),
+            "UPDATE outbox SET state = ?, next_attempt = ? WHERE state <> ? AND id = COALESCE(?, id) "
+            "AND sensor_id = COALESCE(?, sensor_id)",
+            (PENDING, to_text(self._clock()), SENT, entry_id, sensor_id),
         )
         return int(changed.rowcount)
+
+    def drop_dead(self, entry_id: int | None = None, sensor_id: int | None = None) -> list[Entry]:
+        """Give up dead posts (one of them, one sensor's) for good; those that were given up."""
+        rows = self._connection.execute(
+            "DELETE FROM outbox WHERE state = ? AND id = COALESCE(?, id) "
+            "AND sensor_id = COALESCE(?, sensor_id) RETURNING *",
+            (DEAD, entry_id, sensor_id),
+        )
+        return [_entry(row) for row in rows.fetchall()]
 
     def check_writable(self) -> None:
         """Take and release the writer's lock. Raises sqlite3.Error when the database cannot be written."""
         with transaction(self._connection):
             self._connection.execute("UPDATE outbox SET attempts = attempts WHERE id = -1")
 
-    def entries(self, state: str | None = None, limit: int = 1000) -> list[Entry]:
-        """Posts, newest first; ``state`` picks pending, sent or dead ones."""
+    def entries(
+        self, state: str | None = None, sensor_id: int | None = None, limit: int = 1000
+    ) -> list[Entry]:
+        """Posts, newest first; ``state`` picks pending, sent or dead ones, ``sensor_id`` one sensor's."""
         rows = self._connection.execute(
-            "SELECT * FROM outbox WHERE ? IS NULL OR state = ? ORDER BY id DESC LIMIT ?",
-            (state, state, limit),
+            "SELECT * FROM outbox WHERE state = COALESCE(?, state) AND sensor_id = COALESCE(?, sensor_id) "
+            "ORDER BY id DESC LIMIT ?",
+            (state, sensor_id, limit),
         )
         return [_entry(row) for row in rows]
 

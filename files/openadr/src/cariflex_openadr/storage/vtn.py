@@ -14,6 +14,7 @@ from cariflex_openadr.storage.database import Connection, Database, DatabaseErro
 from cariflex_openadr.storage.events import EventStore
 from cariflex_openadr.storage.mirror import Mirror
 from cariflex_openadr.storage.parties import PartyStore
+from cariflex_openadr.storage.programs import ProgramStore
 from cariflex_openadr.storage.reports import ReportStore
 
 LOGGER = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class VtnStore:
         self.parties = PartyStore(self.database, self.mirror, channel)
         self.answers = AnswerStore(self.database, self.mirror, channel)
         self.reports = ReportStore(self.database)
+        self.programs = ProgramStore(self.database)
         self.ready = asyncio.Event()
         self.problem = "database: not connected yet"
 
