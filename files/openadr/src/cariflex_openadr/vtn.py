@@ -20,7 +20,7 @@ from cariflex_openadr.runtime import Clock, set_up_logging, start_site, until_st
 from cariflex_openadr.security.authority import Authority
 from cariflex_openadr.security.rate_limit import RateLimit
 from cariflex_openadr.security.signatures import Signatures
-from cariflex_openadr.services.common import ReportPlan, Services
+from cariflex_openadr.services.common import Services
 from cariflex_openadr.settings import Listen, SettingsError, read_config
 from cariflex_openadr.settings.vtn import VtnSettings, vtn_settings
 from cariflex_openadr.storage.database import DatabaseError
@@ -68,7 +68,7 @@ class Vtn:
         self.services = Services(
             vtn_id=settings.vtn_id,
             poll_interval=settings.poll_interval,
-            reports=ReportPlan(settings.reports.granularity, settings.reports.report_back),
+            reports=settings.reports,
             store=self.store,
             distribution=Distribution(settings.vtn_id),
             clock=self.clock,
@@ -89,6 +89,7 @@ class Vtn:
             problems=self._problems,
             counts=lambda: self.api.counts,
             clock=self.clock,
+            plan=settings.reports,
         )
         self.operator_port = await self._listen(operator.app, settings.operator)
         self.openadr_port = await self._listen(self.api.app(), settings.openadr)
@@ -105,6 +106,7 @@ class Vtn:
             ready.cancel()
             await self.ended()
         await self.publisher.publish_program()
+        await self.store.reports.follow_plan(settings.reports, self.clock())
         self._tasks.append(asyncio.create_task(self._publish_for_ever()))
         self._started = True
         LOGGER.info(

@@ -88,6 +88,16 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("--key-type", choices=["ec", "rsa"], default="ec", help="P-256 or RSA with 2048 bits")
     ven.add_parser("show", parents=[common], help="one VEN").add_argument("ven_id")
     ven.add_parser("revoke", parents=[common], help="end a VEN's access for good").add_argument("ven_id")
+    report = commands.add_parser("report", help="ask a VEN for a report, or take that back").add_subparsers(
+        dest="action", required=True
+    )
+    ask = report.add_parser("ask", parents=[common], help="beside what is asked for anyway; see reports")
+    ask.add_argument("ven_id")
+    ask.add_argument("specifier_id", help="as the VEN has offered it")
+    ask.add_argument("--point", action="append", default=[], metavar="ID", help="repeatable; default: all")
+    ask.add_argument("--every", type=int, metavar="SECONDS", help="a value each; default: as configured")
+    ask.add_argument("--back", type=int, metavar="SECONDS", help="a message each; default: as configured")
+    report.add_parser("cancel", parents=[common], help="take a request back").add_argument("request_id")
     return parser
 
 
@@ -160,6 +170,20 @@ def _ven(service: Service, arguments: Arguments) -> Json:
     return service.ask(path)
 
 
+def _report(service: Service, arguments: Arguments) -> Json:
+    if arguments.action == "cancel":
+        path = f"/reports/requests/{quote(arguments.request_id, safe='')}/cancel"
+        return service.ask(path, method="POST")
+    body: Json = {
+        "ven_id": arguments.ven_id,
+        "specifier_id": arguments.specifier_id,
+        "r_ids": arguments.point,
+    }
+    given = {"granularity_s": arguments.every, "report_back_s": arguments.back}
+    body |= {key: value for key, value in given.items() if value is not None}
+    return service.ask("/reports/requests", body, method="POST")
+
+
 def _reports(service: Service, arguments: Arguments) -> Json:
     return service.ask(f"/reports?ven_id={quote(arguments.ven, safe='')}" if arguments.ven else "/reports")
 
@@ -181,6 +205,7 @@ COMMANDS: dict[str, tuple[Callable[[Service, Arguments], Json], Callable[[Json],
     "program": (_program, tables.events),
     "wait": (_wait, tables.event),
     "ven": (_ven, tables.ven),
+    "report": (_report, tables.reports),
 }
 
 

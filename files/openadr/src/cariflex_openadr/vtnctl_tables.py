@@ -98,9 +98,19 @@ def reports(answer: Json) -> Rows:
             row["report_name"].removeprefix("METADATA_"),
             row["r_id"],
             row["resource_id"] or "-",
+            row["request_id"],
+            f"{row['origin']}: {_request_state(row)}",
             "-" if row["value"] is None else f"{row['value']:g} {row['unit']}".rstrip(),
             row["start"] or "-",
         ]
         for row in answer["reports"]
     ]
-    return [["VEN", "REPORT", "POINT", "RESOURCE", "NEWEST VALUE", "AT"], *rows]
+    return [["VEN", "REPORT", "POINT", "RESOURCE", "REQUEST", "STATE", "NEWEST VALUE", "AT"], *rows]
+
+
+def _request_state(row: Json) -> str:
+    if row["cancelled_at"]:
+        return "cancelled" if row["cancel_confirmed_at"] else "cancelled, VEN not told yet"
+    if row["confirmed_at"]:
+        return f"every {row['granularity_s']} s"
+    return f"refused: {row['refused']}" if row["refused"] else "VEN not told yet"

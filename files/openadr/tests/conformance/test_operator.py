@@ -44,7 +44,9 @@ def today(vtn: Vtn) -> date:
 
 async def test_openapi__describes_every_route_and_no_other(vtn: Vtn) -> None:
     """The description and the routes are the same set."""
-    api = OperatorApi(vtn.publisher, vtn.store, vtn.authority, TOKEN, list, dict, utc_now)
+    api = OperatorApi(
+        vtn.publisher, vtn.store, vtn.authority, TOKEN, list, dict, utc_now, vtn.settings.reports
+    )
     routes = {
         (route.method.lower(), route.resource.canonical)
         for route in api.app.router.routes()

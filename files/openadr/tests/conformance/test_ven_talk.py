@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from cariflex_openadr.clients.vtn import Reply
 from cariflex_openadr.messages.xml_tree import find, text
 from cariflex_openadr.ven import Ven
-from support import VEN_ID, eventually
+from support import VEN_ID, clock_from_noon, eventually
 from support.scripted_vtn import OK, ScriptedVtn, message, polls, response, serving
 from support.ven import FlexMeasuresDouble, status, ven_config
 from support.ven_bench import LOAD, PRICE, RESPONSE, Bench, distribution_text
@@ -28,7 +29,9 @@ async def vtn() -> AsyncIterator[ScriptedVtn]:
 
 @pytest.fixture
 async def ven(vtn: ScriptedVtn, tmp_path: Path) -> AsyncIterator[Ven]:
-    service = Ven(ven_config(vtn.port, 0.02, tmp_path / "ven.sqlite3"), FlexMeasuresDouble())
+    service = Ven(
+        ven_config(vtn.port, 0.02, tmp_path / "ven.sqlite3"), FlexMeasuresDouble(), clock_from_noon()
+    )
     await service.start()
     yield service
     await service.stop()
@@ -61,24 +64,27 @@ async def test_answer__before_the_next_poll(vtn: ScriptedVtn, ven: Ven) -> None:
     assert ven.agent.inbox.events.unanswered() == []
 
 
-async def test_poll__never_sooner_than_told(tmp_path: Path) -> None:
+async def test_poll__never_sooner_than_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule: no poll sooner than oadrRequestedOadrPollFreq after the one before, news or not."""
     times: list[float] = []
 
-    class Timing(ScriptedVtn):
-        def _usual(self, name: str) -> bytes:
-            if name == "oadrPoll":
-                times.append(asyncio.get_running_loop().time())
-            return super()._usual(name)
-
-    async with serving(Timing(poll_interval=timedelta(seconds=1))) as vtn:
+    async with serving(ScriptedVtn(poll_interval=timedelta(seconds=1))) as vtn:
         vtn.polls = [distribution(Bench()), distribution(Bench())]
-        ven = Ven(ven_config(vtn.port, 0.01, tmp_path / "ven.sqlite3"), FlexMeasuresDouble())
+        ven = Ven(
+            ven_config(vtn.port, 0.01, tmp_path / "ven.sqlite3"), FlexMeasuresDouble(), clock_from_noon()
+        )
+        poll = ven.agent.client.poll
+
+        async def timed() -> Reply:
+            # When it is sent: when it arrives depends on what else this machine does.
+            times.append(asyncio.get_running_loop().time())
+            return await poll()
+
+        monkeypatch.setattr(ven.agent.client, "poll", timed)
         await ven.start()
-        await eventually(lambda: len(times) >= 3)
+        await eventually(lambda: len(times) >= 3, 20)
         await ven.stop()
-    assert min(later - sooner for sooner, later in pairwise(times)) >= 0.99
-    assert ven.settings.poll_interval < timedelta(seconds=1)
+    assert min(later - sooner for sooner, later in pairwise(times)) >= 0.999
 
 
 async def test_poll__frequency_told_survives_a_restart(vtn: ScriptedVtn, ven: Ven, tmp_path: Path) -> None:
@@ -87,7 +93,7 @@ async def test_poll__frequency_told_survives_a_restart(vtn: ScriptedVtn, ven: Ve
     vtn.poll_interval = timedelta(seconds=3)
     ven.agent.register_again()
     await eventually(lambda: ven.agent.poll_interval == timedelta(seconds=3))
-    again = Ven(ven_config(1, 10, tmp_path / "ven.sqlite3"), FlexMeasuresDouble())
+    again = Ven(ven_config(1, 10, tmp_path / "ven.sqlite3"), FlexMeasuresDouble(), clock_from_noon())
     assert again.agent.poll_interval == timedelta(seconds=3)
     assert (await status(ven))["poll_interval_s"] == 3
 
@@ -153,7 +159,9 @@ async def test_registration_refused__tried_as_somebody_new_then_as_before(tmp_pa
         vtn.replies["oadrCreatePartyRegistration"] = message(
             "oadrCreatedPartyRegistration", response=refusal, vtn_id="V", profiles=[], registration_id=None
         )
-        ven = Ven(ven_config(vtn.port, 0.01, tmp_path / "ven.sqlite3"), FlexMeasuresDouble())
+        ven = Ven(
+            ven_config(vtn.port, 0.01, tmp_path / "ven.sqlite3"), FlexMeasuresDouble(), clock_from_noon()
+        )
         await ven.start()
         await eventually(lambda: len(vtn.named("oadrCreatePartyRegistration")) >= 3)
         tried = [text(item, "registrationID") for item in vtn.named("oadrCreatePartyRegistration")[:3]]
@@ -208,7 +216,7 @@ async def test_answers_not_taken__kept_through_a_restart_and_sent_once(
     vtn.events = lambda: b""
     vtn.replies = {"oadrRequestEvent": 503}
     vtn.received.clear()
-    again = Ven(ven_config(vtn.port, 0.02, tmp_path / "ven.sqlite3"), FlexMeasuresDouble())
+    again = Ven(ven_config(vtn.port, 0.02, tmp_path / "ven.sqlite3"), FlexMeasuresDouble(), clock_from_noon())
     await again.start()
     vtn.replies = {"oadrRequestEvent": message("oadrDistributeEvent", request_id="r", vtn_id="V", events=[])}
     await polls(vtn, 4)

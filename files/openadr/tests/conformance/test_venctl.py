@@ -13,7 +13,7 @@ from cariflex_openadr import venctl
 from cariflex_openadr.clients.flexmeasures import PostRefusedError
 from cariflex_openadr.storage.outbox import Post
 from cariflex_openadr.ven import Ven
-from support import eventually
+from support import clock_from_noon, eventually
 from support.scripted_vtn import ScriptedVtn, serving
 from support.ven import FlexMeasuresDouble, ven_config
 from support.ven_bench import LOAD, PRICE, Bench, distribution_text
@@ -40,7 +40,7 @@ async def ven(flexmeasures: RefusingFlexMeasures, tmp_path: Path) -> AsyncIterat
     bench = Bench()
     async with serving(ScriptedVtn()) as vtn:
         vtn.events = lambda: distribution_text(bench.wire()).encode()
-        service = Ven(ven_config(vtn.port, 0.02, tmp_path / "ven.sqlite3"), flexmeasures)
+        service = Ven(ven_config(vtn.port, 0.02, tmp_path / "ven.sqlite3"), flexmeasures, clock_from_noon())
         await service.start()
         await eventually(lambda: service.agent.last_poll is not None)
         yield service

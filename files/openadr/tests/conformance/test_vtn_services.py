@@ -1,4 +1,4 @@
-"""EiRegisterParty, EiOpt and EiReport message by message, and what each answers to what breaks its rules."""
+"""EiRegisterParty and EiOpt message by message, and what each answers to what breaks its rules."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from openleadr.messaging import create_message
 
-from cariflex_openadr.messages.document import EI, PYLD, Element
+from cariflex_openadr.messages.document import EI, PYLD
 from cariflex_openadr.vtn import Vtn
 from support import VEN_ID
 from support.certified_ven import registration
-from support.messages import ask, send
+from support.messages import ask, code, head, send
 from support.vtn import operator
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -22,14 +22,6 @@ async def served(vtn: Vtn) -> Vtn:
     """A VTN with a registered VEN."""
     await vtn.store.parties.set_registered(VEN_ID, True)
     return vtn
-
-
-def code(message: Element) -> str:
-    return str(message.findtext(f"{EI}eiResponse/{EI}responseCode"))
-
-
-def head(request_id: str = "request-1") -> dict[str, Any]:
-    return {"response_code": 200, "response_description": "OK", "request_id": request_id}
 
 
 async def test_query_registration__says_what_we_speak_and_registers_nobody(vtn: Vtn) -> None:
@@ -187,110 +179,3 @@ async def test_create_opt__for_nothing__refused(served: Vtn) -> None:
     """An opt with neither times nor event says nothing: 454."""
     _, message = await ask(served, "EiOpt", "oadrCreateOpt", **opt_schedule(vavailability=None))
     assert code(message) == "454"
-
-
-def offer(specifier: str = "usage", name: str = "METADATA_TELEMETRY_USAGE") -> dict[str, Any]:
-    points = [
-        {
-            "r_id": r_id,
-            "report_type": "usage",
-            "reading_type": "Direct Read",
-            "report_data_source": {"resource_id": f"battery_{r_id}"},
-            "measurement": {
-                "ns": "power",
-                "name": "powerReal",
-                "description": "RealPower",
-                "unit": "W",
-                "scale": "k",
-                "power_attributes": {"hertz": 50, "voltage": 230, "ac": True},
-            },
-            "sampling_rate": {"min_period": QUARTER, "max_period": QUARTER, "on_change": False},
-        }
-        for r_id in ("p1", "p2")
-    ]
-    return {
-        "report_name": name,
-        "report_specifier_id": specifier,
-        "report_request_id": "0",
-        "created_date_time": START,
-        "duration": timedelta(hours=1),
-        "report_descriptions": points,
-    }
-
-
-async def register_report(vtn: Vtn, *offers: dict[str, Any]) -> tuple[str, list[str], Element]:
-    kind, message = await ask(vtn, "EiReport", "oadrRegisterReport", reports=list(offers))
-    assert kind == "oadrRegisteredReport"
-    return code(message), [item.text for item in message.iter(f"{EI}reportRequestID")], message
-
-
-def update(request_id: str, r_id: str = "p1", value: object = 1.5) -> dict[str, Any]:
-    interval = {"dtstart": START, "duration": QUARTER, "report_payload": {"r_id": r_id, "value": value}}
-    return {
-        "reports": [
-            {
-                "report_id": "report",
-                "report_request_id": request_id,
-                "report_specifier_id": "usage",
-                "report_name": "TELEMETRY_USAGE",
-                "created_date_time": START,
-                "intervals": [interval],
-            }
-        ]
-    }
-
-
-async def test_register_report__telemetry_is_asked_for_at_its_own_pace(served: Vtn) -> None:
-    """Rule: oadrRegisteredReport asks for telemetry no faster than its minimum period, not for history."""
-    status, requests, message = await register_report(
-        served, offer(), offer("history", "METADATA_HISTORY_USAGE")
-    )
-    assert (status, len(requests)) == ("200", 1)
-    assert [item.text for item in message.iter(f"{EI}rID")] == ["p1", "p2"]
-    granularity = next(item for item in message.iter() if item.tag.endswith("granularity"))
-    assert granularity[0].text == "PT15M"
-    # Registering again goes on with the same request.
-    assert (await register_report(served, offer()))[1] == requests
-    kind, _ = await ask(
-        served,
-        "EiReport",
-        "oadrCreatedReport",
-        response=head(),
-        pending_reports=[{"report_request_id": requests[0]}],
-    )
-    assert kind == "oadrResponse"
-    _, shown = await operator(served, "GET", "/reports")
-    assert {(row["r_id"], row["unit"], row["confirmed_at"] is not None) for row in shown["reports"]} == {
-        ("p1", "kW", True),
-        ("p2", "kW", True),
-    }
-
-
-async def test_register_report__specifier_twice__refused(served: Vtn) -> None:
-    """A message with one reportSpecifierID twice is refused whole."""
-    assert (await register_report(served, offer(), offer()))[0] == "454"
-
-
-async def test_update_report__stored_once__unknown_refused(served: Vtn) -> None:
-    """Rule: values are acknowledged and kept once; an unknown reportRequestID or rID is 452."""
-    _, requests, _ = await register_report(served, offer())
-    for value in (1.5, 2.5):
-        kind, message = await ask(served, "EiReport", "oadrUpdateReport", **update(requests[0], value=value))
-        assert (kind, code(message)) == ("oadrUpdatedReport", "200")
-    for unknown in (update("nobody"), update(requests[0], "p9")):
-        _, message = await ask(served, "EiReport", "oadrUpdateReport", **unknown)
-        assert code(message) == "452"
-    _, ven = await operator(served, "GET", f"/vens/{VEN_ID}")
-    assert ven["report_values"] == 1
-    _, shown = await operator(served, "GET", "/reports")
-    assert [row["value"] for row in shown["reports"] if row["r_id"] == "p1"] == [2.5]
-
-
-async def test_update_report__no_number__400(served: Vtn) -> None:
-    """NaN is no measurement."""
-    _, requests, _ = await register_report(served, offer())
-    text = create_message(
-        "oadrUpdateReport", ven_id=VEN_ID, request_id="r", **update(requests[0], value="NaN")
-    )
-    status, body = await send(served, "EiReport", text)
-    assert (status, "finite" in body) == (400, True)

@@ -23,6 +23,12 @@ class TurnableClock:
         self.now += timedelta(**step)
 
 
+def clock_from_noon() -> Callable[[], datetime]:
+    """A clock that runs on from ``NOON``, so that a test's day is not over when it is run later."""
+    begun = datetime.now(UTC)
+    return lambda: NOON + (datetime.now(UTC) - begun)
+
+
 async def eventually(check: Callable[[], bool], timeout_s: float = 8.0) -> None:
     """Wait until ``check`` is true; AssertionError when it never is."""
     deadline = asyncio.get_running_loop().time() + timeout_s

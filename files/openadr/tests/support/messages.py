@@ -7,7 +7,7 @@ from lxml import etree
 from openleadr.messaging import create_message, parse_message
 
 from cariflex_openadr.messages import replies
-from cariflex_openadr.messages.document import Element, message_of, parse
+from cariflex_openadr.messages.document import EI, Element, message_of, parse
 from cariflex_openadr.vtn import Vtn
 from support import VEN_ID
 from support.vtn import openadr_url
@@ -46,3 +46,13 @@ async def ask(vtn: Vtn, service: str, message_type: str, **payload: Any) -> tupl
     assert status == 200, body
     message = message_of(parse(body.encode()))
     return etree.QName(message).localname, message
+
+
+def code(message: Element) -> str:
+    """responseCode of a message."""
+    return str(message.findtext(f"{EI}eiResponse/{EI}responseCode"))
+
+
+def head(request_id: str = "request-1") -> dict[str, Any]:
+    """eiResponse of a message that says yes."""
+    return {"response_code": 200, "response_description": "OK", "request_id": request_id}

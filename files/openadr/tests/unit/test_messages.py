@@ -52,6 +52,8 @@ def test_replies__any_text__schema_met_canonical_and_unchanged(first: str, secon
         replies.created_party_registration("V", first, timedelta(seconds=10), code=463, description=second),
         replies.canceled_party_registration("v", first, second),
         replies.registered_report("v", first, [request]),
+        replies.create_report("v", first, [request]),
+        replies.cancel_report("v", first, [second]),
         replies.updated_report("v", first, 452, second),
         replies.created_opt(first, second),
         replies.canceled_opt(first, second, 452, first),

@@ -35,6 +35,7 @@ HANDLERS: dict[str, dict[str, Handler]] = {
         "oadrRegisterReport": reports.register,
         "oadrCreatedReport": reports.created,
         "oadrUpdateReport": reports.update,
+        "oadrCanceledReport": reports.canceled,
     },
     "EiOpt": {"oadrCreateOpt": opts.create, "oadrCancelOpt": opts.cancel},
     "EiRegisterParty": {
@@ -46,7 +47,6 @@ HANDLERS: dict[str, dict[str, Handler]] = {
 ACKNOWLEDGEMENTS = (
     "oadrResponse",
     "oadrRegisteredReport",
-    "oadrCanceledReport",
     "oadrCanceledPartyRegistration",
 )
 

@@ -15,6 +15,7 @@ from cariflex_openadr.api import operator_requests as read
 from cariflex_openadr.api import operator_views as views
 from cariflex_openadr.domain.model import Event
 from cariflex_openadr.domain.party import VenRecord
+from cariflex_openadr.domain.reports import ReportPlan
 from cariflex_openadr.domain.rules import OverlapError, RuleError
 from cariflex_openadr.publisher import Publisher, UnknownEventError
 from cariflex_openadr.runtime import Clock, iso, metrics_text, new_id
@@ -42,6 +43,7 @@ class OperatorApi:
     problems: Callable[[], list[str]]
     counts: Counts
     clock: Clock
+    plan: ReportPlan
     app: web.Application = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,6 +67,8 @@ class OperatorApi:
                 web.get("/vens/{ven_id}", self._ven),
                 web.post("/vens/{ven_id}/revoke", self._revoke_ven),
                 web.get("/reports", self._reports),
+                web.post("/reports/requests", self._ask_report),
+                web.post("/reports/requests/{request_id}/cancel", self._cancel_report),
             ]
         )
 
@@ -178,8 +182,26 @@ class OperatorApi:
         return await self._ven(request)
 
     async def _reports(self, request: web.Request) -> web.Response:
-        found = await views.reports(self.store.database, read.limit(request), request.query.get("ven_id"))
+        found = await views.reports(
+            self.store.database, read.limit(request), ven_id=request.query.get("ven_id")
+        )
         return web.json_response({"reports": found})
+
+    async def _ask_report(self, request: web.Request) -> web.Response:
+        order = read.report_order(await read.read_object(request))
+        if self.store.mirror.ven(order.ven_id) is None:
+            raise UnknownEventError(f"ven {order.ven_id}: unknown")
+        asked = await self.store.reports.ask(order, self.plan, self.clock())
+        found = await views.reports(self.store.database, 1000, request_id=asked.request_id)
+        return web.json_response({"reports": found}, status=HTTPStatus.CREATED)
+
+    async def _cancel_report(self, request: web.Request) -> web.Response:
+        request_id = request.match_info["request_id"]
+        if not await self.store.reports.cancel(request_id, self.clock()):
+            raise UnknownEventError(f"report request {request_id}: unknown")
+        return web.json_response(
+            {"reports": await views.reports(self.store.database, 1000, request_id=request_id)}
+        )
 
     async def _changed(self, event: Event, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
         return web.json_response(await self._shown(event.event_id), status=status)

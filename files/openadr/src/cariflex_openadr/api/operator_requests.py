@@ -10,6 +10,7 @@ from aiohttp import web
 from cariflex_openadr.domain.day_file import content_from_csv, content_from_json
 from cariflex_openadr.domain.model import LOAD_PERCENT_OFFSET, SignalKind
 from cariflex_openadr.domain.orders import DISPATCH_PRIORITY, Change, Order
+from cariflex_openadr.domain.reports import ReportOrder
 from cariflex_openadr.domain.rules import RuleError
 
 # Type -> kind of signal, key of its payload, signal type.
@@ -97,6 +98,25 @@ def party(body: Json) -> tuple[str, str, str]:
     return str(ven_id), str(name), key_type
 
 
+def report_order(body: Json) -> ReportOrder:
+    """A report to ask a VEN for. Raises RuleError."""
+    _check_keys(body, ["ven_id", "specifier_id", "r_ids", "granularity_s", "report_back_s"])
+    for key in ("ven_id", "specifier_id"):
+        if not isinstance(body.get(key), str) or not body[key]:
+            raise RuleError(f"{key}: {body.get(key)!r}; expected a text")
+    r_ids = body.get("r_ids", [])
+    # Ids that a VEN has chosen, of any letters.
+    if not isinstance(r_ids, list) or not all(isinstance(item, str) for item in r_ids):
+        raise RuleError(f"r_ids: {r_ids!r}; expected a list of texts")
+    return ReportOrder(
+        body["ven_id"],
+        body["specifier_id"],
+        tuple(r_ids),
+        _period(body, "granularity_s"),
+        _period(body, "report_back_s"),
+    )
+
+
 def limit(request: web.Request, default: int = 1000) -> int:
     """How many rows a list may have. Raises RuleError."""
     text = request.query.get("limit", str(default))
@@ -131,6 +151,15 @@ def _steps(body: Json, payload: str) -> tuple[tuple[timedelta, float], ...] | No
 
 def _duration(body: Json) -> timedelta:
     return timedelta(seconds=_number(body, "duration_s", LONGEST_DURATION_S))
+
+
+def _period(body: Json, key: str) -> timedelta | None:
+    if key not in body:
+        return None
+    seconds = _number(body, key, LONGEST_DURATION_S)
+    if seconds < 1 or seconds % 1:
+        raise RuleError(f"{key}: {seconds:g}; expected whole seconds, at least 1")
+    return timedelta(seconds=seconds)
 
 
 def _number(body: Json, key: str, most: float = 1e9) -> float:

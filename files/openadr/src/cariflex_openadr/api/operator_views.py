@@ -55,17 +55,18 @@ LIMIT %s
 
 REPORTS = """
 SELECT report_request.ven_id, report_request.request_id, specifier_id, report_name,
-       granularity_s, confirmed_at,
+       granularity_s, report_back_s, origin, confirmed_at, cancelled_at, cancel_confirmed_at, refused,
        point.item ->> 'r_id' AS r_id, point.item ->> 'resource_id' AS resource_id,
        point.item ->> 'unit' AS unit, newest.start, newest.value, newest.received_at
 FROM report_request JOIN report_offer USING (ven_id, specifier_id)
-CROSS JOIN LATERAL jsonb_array_elements(descriptions) AS point (item)
+JOIN LATERAL jsonb_array_elements(descriptions) AS point (item) ON point.item ->> 'r_id' = ANY (r_ids)
 LEFT JOIN LATERAL (
     SELECT * FROM report_value WHERE report_value.request_id = report_request.request_id
     AND report_value.r_id = point.item ->> 'r_id' ORDER BY start DESC LIMIT 1
 ) AS newest ON true
-WHERE %s::text IS NULL OR report_request.ven_id = %s
-ORDER BY report_request.ven_id, specifier_id, point.item ->> 'r_id'
+WHERE (%s::text IS NULL OR report_request.ven_id = %s)
+  AND (%s::text IS NULL OR report_request.request_id = %s)
+ORDER BY report_request.ven_id, specifier_id, created_at, request_id, point.item ->> 'r_id'
 LIMIT %s
 """
 
@@ -157,8 +158,10 @@ async def vens(database: Database, limit: int, ven_id: str | None = None) -> lis
     ]
 
 
-async def reports(database: Database, limit: int, ven_id: str | None = None) -> list[dict[str, Any]]:
+async def reports(
+    database: Database, limit: int, *, ven_id: str | None = None, request_id: str | None = None
+) -> list[dict[str, Any]]:
     """Requested reports, one row a point, with its newest value."""
-    rows = await database.rows(REPORTS, [ven_id, ven_id, limit])
-    moments = ("confirmed_at", "start", "received_at")
+    rows = await database.rows(REPORTS, [ven_id, ven_id, request_id, request_id, limit])
+    moments = ("confirmed_at", "cancelled_at", "cancel_confirmed_at", "start", "received_at")
     return [row | {key: iso(row[key]) for key in moments} for row in rows]

@@ -124,6 +124,24 @@ def registered_report(
     )
 
 
+def create_report(ven_id: str, request_id: str, requests: Iterable[ReportRequest]) -> str:
+    """oadrCreateReport: with a poll's answer, reports that the VEN is to send from now on."""
+    asked = "".join(_report_request(request) for request in requests)
+    return signed_object(
+        "oadrCreateReport", f"<pyld:requestID>{text(request_id)}</pyld:requestID>{asked}{_ven(ven_id)}"
+    )
+
+
+def cancel_report(ven_id: str, request_id: str, report_request_ids: Iterable[str]) -> str:
+    """oadrCancelReport: reports that are wanted no longer, and nothing more of them."""
+    ids = "".join(f"<ei:reportRequestID>{text(item)}</ei:reportRequestID>" for item in report_request_ids)
+    return signed_object(
+        "oadrCancelReport",
+        f"<pyld:requestID>{text(request_id)}</pyld:requestID>{ids}"
+        f"<pyld:reportToFollow>false</pyld:reportToFollow>{_ven(ven_id)}",
+    )
+
+
 def _report_request(request: ReportRequest) -> str:
     points = "".join(
         f"<ei:specifierPayload><ei:rID>{text(r_id)}</ei:rID>"

@@ -179,8 +179,17 @@ def _point(item: Element) -> ReportPoint:
     )
 
 
-def confirmed_requests(body: Element) -> list[str]:
-    """reportRequestIDs that oadrCreatedReport lists as pending."""
+def response(body: Element) -> tuple[bool, str]:
+    """Whether the eiResponse at a message's head says yes, and in which words."""
+    head = body.find(f"{EI}eiResponse")
+    if head is None:
+        return True, ""
+    code, words = _text(head, f"{EI}responseCode"), _text(head, f"{EI}responseDescription")
+    return code.startswith("2"), f"{code} {words}".strip()[:1000]
+
+
+def pending_reports(body: Element) -> list[str]:
+    """reportRequestIDs that oadrCreatedReport and oadrCanceledReport list as pending."""
     return [
         (item.text or "").strip() for item in body.iterfind(f"{OADR}oadrPendingReports/{EI}reportRequestID")
     ]

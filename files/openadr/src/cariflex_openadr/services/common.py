@@ -1,22 +1,15 @@
 """What the services share."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from cariflex_openadr.domain.party import VenRecord
+from cariflex_openadr.domain.reports import ReportPlan
 from cariflex_openadr.messages.distribution import Distribution
 from cariflex_openadr.messages.requests import Request
 from cariflex_openadr.runtime import Clock
 from cariflex_openadr.storage.vtn import VtnStore
-
-
-@dataclass(frozen=True, slots=True)
-class ReportPlan:
-    """How often reports are asked for: interval of values, and of messages."""
-
-    granularity: timedelta
-    report_back: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +22,8 @@ class Services:
     store: VtnStore
     distribution: Distribution
     clock: Clock
+    # VEN -> (kind of message, request) -> when this process told it so: a VEN may take its time to confirm.
+    reports_told: dict[str, dict[tuple[str, str], datetime]] = field(default_factory=dict)
 
 
 # The reply's oadrSignedObject; empty for an empty HTTP body.

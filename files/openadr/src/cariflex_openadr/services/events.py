@@ -7,15 +7,18 @@ from cariflex_openadr.domain.party import VenRecord
 from cariflex_openadr.messages import replies, requests
 from cariflex_openadr.messages.requests import Request
 from cariflex_openadr.runtime import new_id
+from cariflex_openadr.services import reports
 from cariflex_openadr.services.common import Services
 
 LOGGER = logging.getLogger(__name__)
 
 
 async def poll(services: Services, _: Request, ven: VenRecord) -> str:
-    """oadrPoll: all events on offer while one of them is unanswered, else nothing new."""
+    """oadrPoll: news about reports; all events on offer while one of them is unanswered; else nothing new."""
     now = services.clock()
     services.store.parties.polled(ven.ven_id, now)
+    if about_reports := reports.due(services, ven):
+        return about_reports
     events = services.store.mirror.news(ven.ven_id, now)
     return _distribute(services, list(events), ven, "") if events else replies.response(ven.ven_id)
 

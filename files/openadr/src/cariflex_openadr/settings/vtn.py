@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cariflex_openadr.domain.day_file import PRICES, WINDOWS, day_program
 from cariflex_openadr.domain.model import SignalKind
 from cariflex_openadr.domain.program import Program
+from cariflex_openadr.domain.reports import ReportPlan
 from cariflex_openadr.domain.rules import RuleError
 from cariflex_openadr.settings.reading import (
     Listen,
@@ -59,14 +60,6 @@ class SecuritySettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportSettings:
-    """How often VENs are asked for values, and for messages with them."""
-
-    granularity: timedelta
-    report_back: timedelta
-
-
-@dataclass(frozen=True, slots=True)
 class VtnSettings:
     """Settings of the VTN."""
 
@@ -79,7 +72,7 @@ class VtnSettings:
     program: Program
     database: DatabaseSettings
     security: SecuritySettings
-    reports: ReportSettings
+    reports: ReportPlan
     log_level: str
 
 
@@ -146,8 +139,8 @@ def _security(raw: dict[str, Any]) -> SecuritySettings:
     )
 
 
-def _reports(raw: dict[str, Any]) -> ReportSettings:
-    return ReportSettings(
+def _reports(raw: dict[str, Any]) -> ReportPlan:
+    return ReportPlan(
         granularity=timedelta(seconds=number(raw, "granularity_s")),
         report_back=timedelta(seconds=number(raw, "report_back_s")),
     )

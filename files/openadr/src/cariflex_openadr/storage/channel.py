@@ -16,7 +16,7 @@ KEYS_A_NOTE = 40
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What changed: one topic (event, ven or opt) with its content."""
+    """What changed: one topic (event, ven, report or opt) with its content."""
 
     topic: str
     content: Any

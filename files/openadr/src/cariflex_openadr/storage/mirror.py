@@ -3,12 +3,13 @@
 Each process keeps one; notifications from the database keep them alike. A poll with no news costs no query.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from cariflex_openadr.domain.model import Event, EventStatus
 from cariflex_openadr.domain.party import VenRecord
+from cariflex_openadr.domain.reports import Untold
 from cariflex_openadr.domain.rules import ordered
 
 Key = tuple[str, int]
@@ -25,9 +26,14 @@ class Mirror:
     # VEN -> generation at which it had answered everything; news can only come with another generation.
     _settled: dict[str, int] = field(default_factory=dict)
     _generation: int = 0
+    _untold: dict[str, Untold] = field(default_factory=dict)
 
     def load(
-        self, events: Iterable[Event], vens: Iterable[VenRecord], answers: Iterable[tuple[str, str, int]]
+        self,
+        events: Iterable[Event],
+        vens: Iterable[VenRecord],
+        answers: Iterable[tuple[str, str, int]],
+        untold: Mapping[str, Untold],
     ) -> None:
         """Take the database's state in place of what was known."""
         self._events = {event.event_id: event for event in events}
@@ -36,6 +42,7 @@ class Mirror:
         self._answered = {}
         for ven_id, event_id, modification in answers:
             self._answered.setdefault(ven_id, set()).add((event_id, modification))
+        self._untold = dict(untold)
         self._generation += 1
 
     def put_event(self, event: Event) -> None:
@@ -89,6 +96,17 @@ class Mirror:
     def put_answers(self, ven_id: str, keys: Iterable[Key]) -> None:
         """Note that a VEN has answered modifications."""
         self._answered.setdefault(ven_id, set()).update(keys)
+
+    def put_untold_reports(self, ven_id: str, untold: Untold | None) -> None:
+        """Note what a VEN has not confirmed of its report requests."""
+        if untold is None:
+            self._untold.pop(ven_id, None)
+        else:
+            self._untold[ven_id] = untold
+
+    def untold_reports(self, ven_id: str) -> Untold | None:
+        """What a VEN has not confirmed of its report requests, None when it has all."""
+        return self._untold.get(ven_id)
 
     def answered(self, ven_id: str, event: Event) -> bool:
         """True when the VEN's answer to this modification is stored."""

@@ -28,13 +28,14 @@ class ReportRequests:
         self._connection = connection
 
     def put(self, request: ReportRequest) -> None:
-        """Keep a request. One that is known already keeps its progress."""
+        """Keep a request. One that is known already keeps its progress, and takes the figures told last."""
         self._connection.execute(
             """
             INSERT INTO report_request (report_request_id, specifier_id, r_ids, granularity_s, back_s,
                                         sent_until, ends_at)
             VALUES (?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (report_request_id) DO NOTHING
+            ON CONFLICT (report_request_id) DO UPDATE SET r_ids = excluded.r_ids,
+                granularity_s = excluded.granularity_s, back_s = excluded.back_s, ends_at = excluded.ends_at
             """,
             (
                 request.report_request_id,

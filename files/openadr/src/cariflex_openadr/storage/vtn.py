@@ -41,7 +41,7 @@ class VtnStore:
         self.events = EventStore(self.database, self.mirror, channel)
         self.parties = PartyStore(self.database, self.mirror, channel)
         self.answers = AnswerStore(self.database, self.mirror, channel)
-        self.reports = ReportStore(self.database)
+        self.reports = ReportStore(self.database, self.mirror, channel)
         self.programs = ProgramStore(self.database)
         self.ready = asyncio.Event()
         self.problem = "database: not connected yet"
@@ -82,7 +82,8 @@ class VtnStore:
             events = await self.events.ending_after(connection, since)
             vens = await self.parties.all(connection)
             answers = await self.answers.since(connection, since)
-        self.mirror.load(events, vens, answers)
+            untold = await self.reports.untold(connection)
+        self.mirror.load(events, vens, answers, untold)
 
     async def _take(self, payload: str) -> None:
         for note in self._channel.read(payload):
@@ -90,6 +91,8 @@ class VtnStore:
                 await self.events.refresh(note.content)
             elif note.topic == "ven":
                 await self.parties.refresh(note.content)
+            elif note.topic == "report":
+                await self.reports.refresh(note.content)
             elif note.topic == "opt":
                 ven_id, keys = note.content
                 self.mirror.put_answers(ven_id, [(event_id, number) for event_id, number in keys])
