@@ -35,12 +35,31 @@ def image_plan(
         raise AnsibleFilterError(str(error)) from error
 
 
-def image_context(image: Mapping[str, Any], root: str) -> str:
-    """Pack the context of one planned image for the module; empty for an image that has none."""
-    if image["kind"] != "dockerfile":
-        return ""
-    try:
+def image_requests(
+    images: Collection[Mapping[str, Any]], root: str, build_dir: str, ca_bundle: str
+) -> list[dict[str, Any]]:
+    """Give the arguments of module `docker_image_build` for planned images, with their packed contexts.
+
+    `build_dir` is the host's folder for logs, `ca_bundle` PEM text or "". Raises AnsibleFilterError.
+    """
+
+    def archive(image: Mapping[str, Any]) -> str:
+        if image["kind"] != "dockerfile":
+            return ""
         return context.pack(context.read_context(Path(root), image["context"], image["extra"]))
+
+    taken = ("name", "kind", "ref", "suite", "base_ref", "target", "disk_mb")
+    try:
+        return [
+            {
+                **{name: image[name] for name in taken},
+                "recipe": image["hash"],
+                "build_dir": build_dir,
+                "context_archive": archive(image),
+                "ca_bundle": ca_bundle,
+            }
+            for image in images
+        ]
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 
@@ -52,7 +71,7 @@ class FilterModule:
         """Name the filters."""
         return {
             "cariflex_image_plan": image_plan,
-            "cariflex_image_context": image_context,
+            "cariflex_image_requests": image_requests,
             "cariflex_image_missing": plan.missing_images,
             "cariflex_image_refs": plan.registry_refs,
             "cariflex_image_result": plan.chosen_images,
