@@ -123,7 +123,7 @@ test-simulator test-weather: test-%:
 .PHONY: test-fast
 test-fast: ## lint and unit tests, without containers
 	@for name in dev openadr simulator weather; do scripts/bootstrap.sh $$name; done
-	$(MAKE) --jobs=2 --output-sync=target test-openadr lint test-unit test-simulator test-weather
+	@scripts/timed.sh test-fast $(MAKE) --jobs=2 --output-sync=target test-openadr lint test-unit test-simulator test-weather
 
 # Molecule's playbooks belong to this tier: checking them takes longer than the rest of the lint.
 .PHONY: lint-molecule
@@ -141,8 +141,7 @@ test-container: lint-molecule test-processes ## tests against real containers, p
 
 .PHONY: test
 test: ## the fast tier, then the container tier
-	$(MAKE) test-fast
-	$(MAKE) test-container
+	@scripts/timed.sh test $(MAKE) --jobs=1 test-fast test-container
 
 .PHONY: test-long
 test-long: venv-dev ## the tests that take minutes
@@ -153,9 +152,9 @@ molecule: venv-dev ## one scenario: make molecule ROLE=postgres
 	molecule test --scenario-name $(ROLE)
 
 .PHONY: bench-deploy
-bench-deploy: ## measure a deployment beside docker compose alone (ENV)
+bench-deploy: ## measure a deployment beside the usual way (ENV, ARGS="--first-log FILE")
 	@scripts/bootstrap.sh controller root
-	ENV=$(ENV) python scripts/bench_deploy.py
+	ENV=$(ENV) python scripts/bench_deploy.py $(ARGS)
 
 .PHONY: bench-openadr
 bench-openadr: ## measure the VTN beside stock openleadr

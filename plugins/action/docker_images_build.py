@@ -79,7 +79,8 @@ class ActionModule(ActionBase):
                 answers[ref] = answer
                 schedule.finish(ref, failed=bool(answer.get("failed")))
                 outcome = "failed" if answer.get("failed") else f"{answer.get('seconds', 0.0):.0f} s"
-                self._display.display(f"image {len(answers)} of {len(images)}: {ref}, {outcome}")
+                if not self._task.check_mode:
+                    self._display.display(f"image {len(answers)} of {len(images)}: {ref}, {outcome}")
             if ended:
                 shown_at = time.monotonic()
                 continue

@@ -14,7 +14,7 @@ _OWN_MODULE_UTILS = str(Path(__file__).resolve().parents[2] / "module_utils")
 if _OWN_MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_OWN_MODULE_UTILS)
 
-from ansible.module_utils.cariflex.images import context, plan
+from ansible.module_utils.cariflex.images import context, plan, prune
 
 
 def image_plan(
@@ -76,4 +76,5 @@ class FilterModule:
             "cariflex_image_refs": plan.registry_refs,
             "cariflex_image_result": plan.chosen_images,
             "cariflex_image_absent": plan.absent_reasons,
+            "cariflex_image_may_prune": prune.may_prune,
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -32,6 +32,17 @@ class PrunePlan:
 
     remove: list[str]
     in_use: list[str]
+
+
+def may_prune(
+    refs: Collection[str], repositories: Collection[str], current: Collection[str], keep_previous: int
+) -> bool:
+    """Say from references alone (name:tag) whether `plan_prune` could pick anything of what they name.
+
+    Of images that are not ours it may say so for nothing.
+    """
+    others = Counter(ref.removesuffix(":<none>").rpartition(":")[0] for ref in set(refs).difference(current))
+    return any(others[repository] > keep_previous for repository in repositories)
 
 
 def plan_prune(

@@ -1,7 +1,7 @@
 """Which old images go."""
 
 import pytest
-from ansible.module_utils.cariflex.images.prune import StoredImage, plan_prune
+from ansible.module_utils.cariflex.images.prune import StoredImage, may_prune, plan_prune
 
 REDIS = [
     StoredImage("cariflex/redis", f"t{n}", f"sha256:{n}", f"2026-11-{10 + n}T00:00:00Z") for n in range(4)
@@ -29,3 +29,20 @@ def test__plan_prune__keeps_and_reports_what_a_container_uses():
     plan = plan_prune(REDIS, {"sha256:0"}, {"cariflex/redis"}, {"cariflex/redis:t3"}, 1)
     assert plan.remove == ["cariflex/redis:t1"]
     assert plan.in_use == ["cariflex/redis:t0"]
+
+
+@pytest.mark.parametrize(
+    ("refs", "keep", "expected"),
+    [
+        (["registry:5000/x/redis:new", "registry:5000/x/redis:previous"], 1, False),
+        (["registry:5000/x/redis:new", "registry:5000/x/redis:previous"], 0, True),
+        (["registry:5000/x/redis:new", "registry:5000/x/redis:a", "registry:5000/x/redis:b"], 1, True),
+        # The old one alone, while the current image is not there.
+        (["registry:5000/x/redis:a", "registry:5000/x/redis:b"], 1, True),
+        (["other/redis:a", "other/redis:b"], 1, False),
+        # What the engine's list says of an image without a tag, and of every image's digest.
+        (["registry:5000/x/redis:<none>", "registry:5000/x/redis@sha256:aa"], 0, False),
+    ],
+)
+def test__may_prune__more_than_may_stay(refs: list[str], keep: int, expected: bool):
+    assert may_prune(refs, ["registry:5000/x/redis"], ["registry:5000/x/redis:new"], keep) is expected
