@@ -57,6 +57,8 @@ secrets: venv ## write the missing secrets of test or prod into its vault (ENV)
 
 .PHONY: rotate
 rotate: venv ## change one secret everywhere and prove the old one dead (ENV, SECRET=redis)
+	ansible-playbook -i $(INVENTORY) playbooks/operations/confirm.yml $(ARGS) \
+		-e '{"confirm_what": "$(SECRET) of $(ENV) will get a new value, and its clients be restarted."}'
 	python scripts/environment_secrets.py rotate $(ENV) '$(SECRET)' build/rotate/$(ENV).json
 	$(MAKE) deploy
 	ansible-playbook -i $(INVENTORY) playbooks/operations/prove_rotated.yml -e @build/rotate/$(ENV).json
