@@ -121,11 +121,17 @@ test-simulator test-weather: test-%:
 	@scripts/bootstrap.sh $*
 	cd files/$* && ../../.venv-$*/bin/python -m mypy && ../../.venv-$*/bin/python -m pytest
 
+# What the services share runs in the environment of one that uses all of it.
+.PHONY: test-common
+test-common:
+	@scripts/bootstrap.sh simulator
+	cd files/common && ../../.venv-simulator/bin/python -m mypy && ../../.venv-simulator/bin/python -m pytest
+
 # The environments first, one after the other; then two things at a time, each one's output in one piece.
 .PHONY: test-fast
 test-fast: ## lint and unit tests, without containers
 	@for name in dev openadr simulator weather; do scripts/bootstrap.sh $$name; done
-	@scripts/timed.sh test-fast $(MAKE) --jobs=2 --output-sync=target test-openadr lint test-unit test-simulator test-weather
+	@scripts/timed.sh test-fast $(MAKE) --jobs=2 --output-sync=target test-openadr lint test-unit test-simulator test-weather test-common
 
 # Molecule's playbooks belong to this tier: checking them takes longer than the rest of the lint.
 .PHONY: lint-molecule
@@ -161,7 +167,7 @@ bench-deploy: ## measure a deployment beside the usual way (ENV, ARGS="--first-l
 .PHONY: bench-openadr
 bench-openadr: ## measure the VTN beside stock openleadr
 	@scripts/bootstrap.sh openadr
-	cd files/openadr && PYTHONPATH=src:tests:. ../../.venv-openadr/bin/python -m bench.vtn
+	cd files/openadr && PYTHONPATH=src:tests:.:../common/src ../../.venv-openadr/bin/python -m bench.vtn
 
 .PHONY: bench-ipam
 bench-ipam: venv-dev ## measure phpipam_sync beside one task an address
@@ -170,7 +176,7 @@ bench-ipam: venv-dev ## measure phpipam_sync beside one task an address
 .PHONY: bench-s2
 bench-s2: ## measure the S2 service: fan-out to 10,000 devices, event to setpoint
 	@scripts/bootstrap.sh openadr
-	cd files/openadr && PYTHONPATH=src:tests:. ../../.venv-openadr/bin/python -m bench.s2 $(ARGS)
+	cd files/openadr && PYTHONPATH=src:tests:.:../common/src ../../.venv-openadr/bin/python -m bench.s2 $(ARGS)
 
 .PHONY: bench-sensors
 bench-sensors: venv-dev ## measure the sensor map at fleet size beside raw SQL

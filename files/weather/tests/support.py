@@ -1,7 +1,6 @@
-"""Shared by the tests: doubles of Open-Meteo (over real HTTP) and FlexMeasures, a clock to turn."""
+"""Shared by the tests: a whole configuration, and a double of Open-Meteo over real HTTP."""
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import flatbuffers
 
-from cariflex_weather.clients.flexmeasures import Post, PostError
 from cariflex_weather.settings import Settings, read_settings
+from service_support import write_sensor_map
 
-SENSOR_MAP_SCHEMA = Path(__file__).resolve().parents[3] / "roles/sensor_map/files/sensor_map.schema.json"
 NOON = datetime(2026, 11, 23, 16, 20, 30, tzinfo=UTC)  # 12:20:30 in Martinique
 HOUR = timedelta(hours=1)
 OPEN_METEO, CLEAR_SKY = "Open-Meteo", "Clear-sky model"
@@ -57,20 +55,6 @@ def sensor_rows() -> list[dict[str, Any]]:
     ]
 
 
-def write_sensor_map(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write ``rows`` as a sensor map to ``path``, filled up to whole ones, with its schema beside it."""
-    asset = {"id": 1, "name": "Site", "asset_type": "site", "account": "Cariflex", "parent": None}
-    row = {"asset": "Site", "asset_type": "site", "type": "Site", "sign": "none", "source": "Nobody"}
-    sensor_map = {
-        "schema_version": 1,
-        "timezone": "America/Martinique",
-        "assets": [{**asset, "flex_context": {}, "flex_model": {}}],
-        "sensors": [{**row, **each} for each in rows],
-    }
-    path.write_text(json.dumps(sensor_map), encoding="utf-8")
-    shutil.copyfile(SENSOR_MAP_SCHEMA, path.with_name("sensor_map.schema.json"))
-
-
 def settings_in(folder: Path, url: str = "http://127.0.0.1:1/v1/forecast", **changes: Any) -> Settings:
     """Checked settings whose files lie in ``folder``; ``changes`` replace top-level keys."""
     (folder / "password").write_text("of-a-posting-user\n", encoding="utf-8")
@@ -78,41 +62,6 @@ def settings_in(folder: Path, url: str = "http://127.0.0.1:1/v1/forecast", **cha
     path = folder / "config.json"
     path.write_text(json.dumps({**raw_config(folder, url), **changes}), encoding="utf-8")
     return read_settings(path)
-
-
-@dataclass
-class TurnableClock:
-    """A clock that only moves when told."""
-
-    now: datetime = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **step: float) -> None:
-        self.now += timedelta(**step)
-
-
-@dataclass
-class FlexMeasuresDouble:
-    """A double: keeps posts; ``down`` makes it fail."""
-
-    posts: list[Post] = field(default_factory=list)
-    down: bool = False
-
-    async def post(self, post: Post) -> None:
-        if self.down:
-            raise PostError("status code 503")
-        self.posts.append(post)
-
-    def values(self, sensor_id: int, source: str) -> dict[datetime, list[tuple[datetime, float]]]:
-        """By event's begin: (belief time, value) of every post."""
-        found: dict[datetime, list[tuple[datetime, float]]] = {}
-        for post in self.posts:
-            if (post.sensor_id, post.source) == (sensor_id, source):
-                for n, value in enumerate(post.values):
-                    found.setdefault(post.start + n * HOUR, []).append((post.belief_time, value))
-        return found
 
 
 @dataclass

@@ -8,7 +8,7 @@ import gzip
 import io
 import os
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,31 +47,38 @@ def _load(source: Path, path: str) -> ContextFile:
     return ContextFile(path, os.access(source, os.X_OK), source.read_bytes())
 
 
+def _below(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Give (path inside the folder, file) of every file that may be part of an image."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not _excluded(name)]
+        for name in names:
+            if not _excluded(name):
+                source = Path(parent, name)
+                yield source.relative_to(folder).as_posix(), source
+
+
 def read_context(root: Path, context: str, extra: Mapping[str, str]) -> list[ContextFile]:
     """Read a context below `root`, `extra` (path inside the context -> path below root), sorted by path.
 
-    Raises ContextError when the folder, its Dockerfile or an extra file is missing.
+    An extra may be a file or a folder. Raises ContextError when the Dockerfile or an extra is missing.
     """
     folder = root / context
     if not (folder / "Dockerfile").is_file():
         raise ContextError(
             f"context {context!r}: no Dockerfile in {folder}; expected the image's source there"
         )
-    found: dict[str, ContextFile] = {}
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not _excluded(name)]
-        for name in names:
-            if not _excluded(name):
-                source = Path(parent, name)
-                path = source.relative_to(folder).as_posix()
-                found[path] = _load(source, path)
+    found = {path: _load(source, path) for path, source in _below(folder)}
     for path, origin in extra.items():
         source = root / origin
-        if not source.is_file():
+        if source.is_dir():
+            for inside, file in _below(source):
+                found[f"{path}/{inside}"] = _load(file, f"{path}/{inside}")
+        elif source.is_file():
+            found[path] = _load(source, path)
+        else:
             raise ContextError(
-                f"context {context!r}: extra file {origin!r} not found in {root}; expected a file"
+                f"context {context!r}: extra {origin!r} not found in {root}; expected a file or a folder"
             )
-        found[path] = _load(source, path)
     return [found[path] for path in sorted(found)]
 
 

@@ -21,7 +21,7 @@ class PlanError(ValueError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one image is made. `extra` maps a path inside the context to a file of the project."""
+    """How one image is made. `extra` maps a path inside the context to a file or folder of the project."""
 
     name: str
     kind: str

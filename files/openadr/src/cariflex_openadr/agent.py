@@ -14,8 +14,8 @@ from cariflex_openadr.messages.offers import event_response, read_distribution
 from cariflex_openadr.metrics import VenMetrics
 from cariflex_openadr.opts import Opts
 from cariflex_openadr.reporter import Reporter
-from cariflex_openadr.runtime import Clock, utc_now
 from cariflex_openadr.storage.ven_events import VenState
+from cariflex_service.runtime import Clock, utc_now
 
 LOGGER = logging.getLogger(__name__)
 TURN_TIMEOUT_S = 60.0

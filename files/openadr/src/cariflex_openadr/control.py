@@ -9,7 +9,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from cariflex_openadr.settings import Listen, SettingsError
+from cariflex_openadr.settings import Listen
+from cariflex_service.reading import SettingsError
 
 TIMEOUT_S = 5.0
 

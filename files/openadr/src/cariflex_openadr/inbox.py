@@ -16,12 +16,12 @@ from cariflex_openadr.domain.model import Event, SensorValue, Signal, SignalKind
 from cariflex_openadr.domain.units import to_sensor_unit
 from cariflex_openadr.messages.offers import OK, OUT_OF_SEQUENCE, Distribution, Offer
 from cariflex_openadr.metrics import VenMetrics
-from cariflex_openadr.runtime import Clock, utc_now
 from cariflex_openadr.settings.ven import SensorRef
 from cariflex_openadr.storage.intents import ACTIVE, CANCELLED, Intent, IntentInterval, Intents
 from cariflex_openadr.storage.outbox import Outbox, Post
 from cariflex_openadr.storage.ven_database import transaction
 from cariflex_openadr.storage.ven_events import OPT_IN, OPT_OUT, EventRecord, VenEvents
+from cariflex_service.runtime import Clock, utc_now
 
 LOGGER = logging.getLogger(__name__)
 ONE_SECOND = timedelta(seconds=1)

@@ -10,9 +10,9 @@ from openleadr.utils import generate_id
 
 from cariflex_openadr.clients.vtn import VtnClient, VtnError, VtnRefusedError, refused_unless_ok
 from cariflex_openadr.domain.model import Event
-from cariflex_openadr.runtime import Clock, iso, utc_now
 from cariflex_openadr.storage.ven_events import OPT_IN, OPT_OUT, EventRecord
 from cariflex_openadr.storage.ven_opts import CANCELLED, CANCELLING, PENDING, REFUSED, SENT, Opt, OptBook
+from cariflex_service.runtime import Clock, iso, utc_now
 
 LOGGER = logging.getLogger(__name__)
 # optReason of OpenADR 2.0b.

@@ -17,8 +17,8 @@ from cariflex_openadr.clients.flexmeasures import (
     SensorPoster,
 )
 from cariflex_openadr.metrics import VenMetrics
-from cariflex_openadr.runtime import Clock, utc_now
 from cariflex_openadr.storage.outbox import Entry, Outbox
+from cariflex_service.runtime import Clock, utc_now
 
 LOGGER = logging.getLogger(__name__)
 MOST_COLLISIONS = 30

@@ -13,10 +13,10 @@ from cariflex_openadr.domain.model import Event, SignalKind
 from cariflex_openadr.domain.orders import Change, Order
 from cariflex_openadr.domain.program import DayProgram
 from cariflex_openadr.domain.rules import OverlapError, RuleError, check_event, overlapping
-from cariflex_openadr.runtime import Clock, utc_now
 from cariflex_openadr.storage.database import Connection
 from cariflex_openadr.storage.events import Editor
 from cariflex_openadr.storage.vtn import KEEP_ENDED, VtnStore
+from cariflex_service.runtime import Clock, utc_now
 
 LOGGER = logging.getLogger(__name__)
 # How long the database keeps what is over.

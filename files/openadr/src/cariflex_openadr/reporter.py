@@ -19,9 +19,9 @@ from cariflex_openadr.messages.xml_tree import (
     required_text,
 )
 from cariflex_openadr.metrics import VenMetrics
-from cariflex_openadr.runtime import Clock, utc_now
 from cariflex_openadr.storage.usage import Usage
 from cariflex_openadr.storage.ven_reports import ReportRequest, ReportRequests
+from cariflex_service.runtime import Clock, utc_now
 
 LOGGER = logging.getLogger(__name__)
 SPECIFIER_ID = "cariflex-usage"

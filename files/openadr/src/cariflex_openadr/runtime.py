@@ -1,40 +1,20 @@
-"""What both services share at run time: clock, JSON logs, HTTP sites, signals."""
+"""What VTN and VEN share at run time beside ``cariflex_service``: ids, JSON logs, metrics."""
 
-import asyncio
 import json
 import logging
-import signal
-import ssl
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from aiohttp import web
-
-from cariflex_openadr.settings import Listen
-
-Clock = Callable[[], datetime]
+from cariflex_service.runtime import iso
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-
-def utc_now() -> datetime:
-    """The time, aware, in UTC."""
-    return datetime.now(UTC)
 
 
 def new_id() -> str:
     """An id that nobody has given before."""
     return uuid4().hex
-
-
-def iso(moment: datetime | None) -> str | None:
-    """``moment`` as ISO 8601 in UTC with a Z."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class JsonFormatter(logging.Formatter):
@@ -61,24 +41,6 @@ def set_up_logging(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in ("openleadr", "flexmeasures_client", "aiohttp", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-async def start_site(
-    app: web.Application, listen: Listen, tls: ssl.SSLContext | None = None
-) -> tuple[web.AppRunner, int]:
-    """Serve ``app``; the port is the bound one, which matters when 0 was asked for."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
-    await runner.setup()
-    await web.TCPSite(runner, listen.host, listen.port, ssl_context=tls).start()
-    return runner, int(runner.addresses[0][1])
-
-
-async def until_stopped() -> None:
-    """Return on SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
 
 
 def metrics_text(samples: list[tuple[str, dict[str, str], float]]) -> str:

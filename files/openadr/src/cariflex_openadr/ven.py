@@ -17,15 +17,17 @@ from cariflex_openadr.metrics import VenMetrics
 from cariflex_openadr.opts import Opts
 from cariflex_openadr.poster import OutboxSender
 from cariflex_openadr.reporter import Reporter
-from cariflex_openadr.runtime import Clock, set_up_logging, start_site, until_stopped, utc_now
+from cariflex_openadr.runtime import set_up_logging
 from cariflex_openadr.security.envelopes import client_tls, envelope_of
-from cariflex_openadr.settings import SettingsError, read_config
+from cariflex_openadr.settings import read_config
 from cariflex_openadr.settings.ven import VenSettings, ven_settings
 from cariflex_openadr.storage.usage import Usage
 from cariflex_openadr.storage.ven_database import VenDatabaseError, open_ven_database
 from cariflex_openadr.storage.ven_events import VenState
 from cariflex_openadr.storage.ven_opts import OptBook
 from cariflex_openadr.storage.ven_reports import ReportRequests
+from cariflex_service.reading import SettingsError
+from cariflex_service.runtime import Clock, start_site, until_stopped, utc_now
 
 LOGGER = logging.getLogger(__name__)
 

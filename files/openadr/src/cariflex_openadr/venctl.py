@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from cariflex_openadr.control import ControlError, call, exit_on_error, show
-from cariflex_openadr.settings import Listen, SettingsError, listen_address, read_config
+from cariflex_openadr.settings import Listen, listen_address, read_config
+from cariflex_service.reading import SettingsError
 
 Rows = list[list[str]]
 

@@ -16,15 +16,17 @@ from cariflex_openadr.domain.party import VenRecord
 from cariflex_openadr.domain.program import next_midnight
 from cariflex_openadr.messages.distribution import Distribution
 from cariflex_openadr.publisher import Publisher
-from cariflex_openadr.runtime import Clock, set_up_logging, start_site, until_stopped, utc_now
+from cariflex_openadr.runtime import set_up_logging
 from cariflex_openadr.security.authority import Authority
 from cariflex_openadr.security.rate_limit import RateLimit
 from cariflex_openadr.security.signatures import Signatures
 from cariflex_openadr.services.common import Services
-from cariflex_openadr.settings import Listen, SettingsError, read_config
+from cariflex_openadr.settings import Listen, read_config
 from cariflex_openadr.settings.vtn import VtnSettings, vtn_settings
 from cariflex_openadr.storage.database import DatabaseError
 from cariflex_openadr.storage.vtn import VtnStore
+from cariflex_service.reading import SettingsError
+from cariflex_service.runtime import Clock, start_site, until_stopped, utc_now
 
 LOGGER = logging.getLogger(__name__)
 # Short steps: the host's clock may be corrected meanwhile, and a window's next day follows its end.

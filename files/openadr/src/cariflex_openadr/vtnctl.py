@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 from cariflex_openadr import vtnctl_tables as tables
 from cariflex_openadr.control import Body, ControlError, call, exit_on_error, show
-from cariflex_openadr.settings import Listen, SettingsError, listen_address, read_config
+from cariflex_openadr.settings import Listen, listen_address, read_config
 from cariflex_openadr.settings.reading import secret, text
+from cariflex_service.reading import SettingsError
 
 Json = dict[str, Any]
 Arguments = argparse.Namespace

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from cariflex_openadr.control import ControlError, call, show
-from cariflex_openadr.settings.reading import SettingsError, listen_address, read_config
+from cariflex_openadr.settings.reading import listen_address, read_config
 from cariflex_s2.settings import config_path
+from cariflex_service.reading import SettingsError
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
-from cariflex_openadr.runtime import set_up_logging, until_stopped, utc_now
-from cariflex_openadr.settings.reading import Listen, SettingsError
+from cariflex_openadr.runtime import set_up_logging
+from cariflex_openadr.settings.reading import Listen
 from cariflex_s2.api.server import S2Server
 from cariflex_s2.api.session import Session
 from cariflex_s2.api.status import StatusApi
@@ -23,6 +23,8 @@ from cariflex_s2.settings import Settings, read_settings
 from cariflex_s2.storage.ledger import Ledger, LedgerError
 from cariflex_s2.storage.ven_file import VenFile
 from cariflex_s2.telemetry import Telemetry
+from cariflex_service.reading import SettingsError
+from cariflex_service.runtime import until_stopped, utc_now
 
 LOGGER = logging.getLogger(__name__)
 FLUSH_EVERY_S = 1.0

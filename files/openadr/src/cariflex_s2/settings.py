@@ -8,19 +8,18 @@ from typing import Any
 
 from cariflex_openadr.settings.reading import (
     Listen,
-    SettingsError,
     is_number,
     items,
     listen_address,
     number,
     obj,
-    read_object,
     secret,
     text,
 )
-from cariflex_openadr.settings.sensor_map import read_sensor_map
 from cariflex_s2.domain.model import Range
 from cariflex_s2.resource import Resource, Sensor
+from cariflex_service.reading import SettingsError, read_object
+from cariflex_service.sensor_map import read_sensor_map
 
 CONFIG_VARIABLE = "CARIFLEX_S2_CONFIG"
 DEFAULT_CONFIG = "/etc/cariflex/s2.json"

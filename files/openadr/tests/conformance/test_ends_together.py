@@ -11,12 +11,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from cariflex_openadr.runtime import start_site, utc_now
 from cariflex_openadr.settings import Listen
 from cariflex_openadr.settings.ven import SigningSettings, TlsSettings, VenSettings
 from cariflex_openadr.settings.vtn import VtnSettings
 from cariflex_openadr.ven import Ven
 from cariflex_openadr.vtn import Vtn
+from cariflex_service.runtime import start_site, utc_now
 from support import eventually
 from support.certified_ven import Certified
 from support.messages import XML

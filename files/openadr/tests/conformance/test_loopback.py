@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from cariflex_openadr import venctl, vtnctl
-from cariflex_openadr.runtime import utc_now
 from cariflex_openadr.ven import Ven
 from cariflex_openadr.vtn import Vtn
+from cariflex_service.runtime import utc_now
 from support import VEN_ID, eventually
 from support.ven import FlexMeasuresDouble, status
 from support.vtn import PRICES, TOKEN, operator

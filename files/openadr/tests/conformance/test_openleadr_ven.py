@@ -12,10 +12,10 @@ from openleadr import OpenADRClient
 
 from cariflex_openadr.domain.model import SignalKind
 from cariflex_openadr.domain.orders import Order
-from cariflex_openadr.runtime import utc_now
 from cariflex_openadr.settings import Listen
 from cariflex_openadr.settings.vtn import VtnSettings
 from cariflex_openadr.vtn import Vtn
+from cariflex_service.runtime import utc_now
 from support import VEN_ID, eventually
 from support.certified_ven import Certified
 from support.vtn import openadr_url, operator

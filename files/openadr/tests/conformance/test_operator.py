@@ -14,8 +14,8 @@ from aiohttp import web
 from cariflex_openadr import vtnctl
 from cariflex_openadr.api.operator import OperatorApi
 from cariflex_openadr.domain.program import local_day
-from cariflex_openadr.runtime import utc_now
 from cariflex_openadr.vtn import Vtn
+from cariflex_service.runtime import utc_now
 from support import VEN_ID
 from support.messages import ask
 from support.vtn import PRICES, TOKEN, operator

@@ -8,11 +8,11 @@ import pytest
 from aiohttp import web
 
 from cariflex_openadr.clients.vtn import VtnClient, VtnError
-from cariflex_openadr.runtime import start_site, utc_now
 from cariflex_openadr.settings import Listen
 from cariflex_openadr.settings.vtn import VtnSettings
 from cariflex_openadr.ven import Ven
 from cariflex_openadr.vtn import Vtn
+from cariflex_service.runtime import start_site, utc_now
 from support import BOMB, VEN_ID, eventually
 from support.ven import FlexMeasuresDouble, status, ven_config
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from cariflex_openadr.domain.model import SignalKind
-from cariflex_openadr.runtime import start_site
 from cariflex_openadr.settings import Listen
 from cariflex_openadr.storage.outbox import Outbox
 from cariflex_openadr.storage.ven_database import open_ven_database
+from cariflex_service.runtime import start_site
 from sensor_maps import sensor_map_of, write_sensor_map
 from support import VEN_ID, TurnableClock, eventually
 from support.flexmeasures import FlexMeasuresHttpDouble
@@ -29,7 +29,7 @@ from support.wire import to_wire
 
 pytestmark = pytest.mark.processes
 
-SOURCES = Path(__file__).resolve().parents[2] / "src"
+SOURCES = ":".join(str(Path(__file__).resolve().parents[3] / name / "src") for name in ("openadr", "common"))
 START = "from cariflex_openadr.ven import main; main()"
 STEPS, KILLS = 300, 6
 MINUTE = timedelta(minutes=1)
@@ -79,7 +79,7 @@ class VenProcess:
         (self.directory / "config.json").write_text(json.dumps(config))
 
     async def start(self) -> None:
-        environment = {"CARIFLEX_CONFIG": str(self.directory / "config.json"), "PYTHONPATH": str(SOURCES)}
+        environment = {"CARIFLEX_CONFIG": str(self.directory / "config.json"), "PYTHONPATH": SOURCES}
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", START, env=environment, stdout=DEVNULL
         )

@@ -17,7 +17,7 @@ from s2.support import VenSide, token_of
 @contextlib.asynccontextmanager
 async def process(config: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     """The service as its own process, and the port that it logs."""
-    environment = {**os.environ, "CARIFLEX_S2_CONFIG": str(config), "PYTHONPATH": "src"}
+    environment = {**os.environ, "CARIFLEX_S2_CONFIG": str(config), "PYTHONPATH": "src:../common/src"}
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -35,7 +35,7 @@ async def process(config: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proces
 
 async def _port(child: asyncio.subprocess.Process) -> int:
     assert child.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while line := await child.stdout.readline():
             entry = json.loads(line)
             if entry["message"] == "S2 service started":

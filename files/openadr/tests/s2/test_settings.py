@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cariflex_openadr.settings import SettingsError
 from cariflex_s2.domain.model import Range
 from cariflex_s2.settings import read_settings
+from cariflex_service.reading import SettingsError
 from s2.configuration import configuration, scheduling, sensor_map, write_configuration
 
 

@@ -18,7 +18,7 @@ from cariflex_openadr.settings.vtn import DatabaseSettings
 from support.vtn import TOKEN, raw_vtn_config
 
 START = "from cariflex_openadr.vtn import main; main()"
-SOURCES = Path(__file__).resolve().parents[2] / "src"
+SOURCES = ":".join(str(Path(__file__).resolve().parents[3] / name / "src") for name in ("openadr", "common"))
 
 
 def free_port() -> int:
@@ -59,7 +59,7 @@ class VtnProcess:
             config["database"][key] = getattr(self.database, key)
         path = self.directory / "config.json"
         path.write_text(json.dumps(config), encoding="utf-8")
-        environment = {**os.environ, "CARIFLEX_CONFIG": str(path), "PYTHONPATH": str(SOURCES)}
+        environment = {**os.environ, "CARIFLEX_CONFIG": str(path), "PYTHONPATH": SOURCES}
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*self.prefix, sys.executable, "-c", START],

@@ -11,8 +11,8 @@ from openleadr.messaging import create_message
 
 from cariflex_openadr.messages.document import Element, message_of, read_document
 from cariflex_openadr.messages.xml_tree import find_all, name_of, text
-from cariflex_openadr.runtime import start_site
 from cariflex_openadr.settings import Listen
+from cariflex_service.runtime import start_site
 from support import VEN_ID, eventually
 from support.ven_bench import VTN_ID
 

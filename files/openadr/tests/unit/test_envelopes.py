@@ -10,8 +10,8 @@ from cariflex_openadr.messages.document import MessageError, message_of, parse, 
 from cariflex_openadr.security.authority import Authority, Credentials, openadr_fingerprint
 from cariflex_openadr.security.envelopes import SignedEnvelope, client_tls, envelope_of
 from cariflex_openadr.security.signatures import SignatureError, Signatures
-from cariflex_openadr.settings import SettingsError
 from cariflex_openadr.settings.ven import SigningSettings, TlsSettings
+from cariflex_service.reading import SettingsError
 from support import VEN_ID, TurnableClock
 
 

@@ -18,10 +18,10 @@ from cariflex_openadr.clients.flexmeasures import (
 from cariflex_openadr.domain.model import SensorValue
 from cariflex_openadr.metrics import VenMetrics
 from cariflex_openadr.poster import OutboxSender
-from cariflex_openadr.runtime import start_site
 from cariflex_openadr.settings import Listen
 from cariflex_openadr.storage.outbox import DEAD, PENDING, SENT, Outbox, Post
 from cariflex_openadr.storage.ven_database import open_ven_database
+from cariflex_service.runtime import start_site
 from support import NOON, TurnableClock, eventually
 from support.flexmeasures import FlexMeasuresHttpDouble
 from support.ven import POSTER, FlexMeasuresDouble, flexmeasures_settings

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cariflex_openadr.domain.model import SignalKind
-from cariflex_openadr.settings import SettingsError
 from cariflex_openadr.settings.ven import DEFAULT_DATABASE, TlsSettings, ven_settings
+from cariflex_service.reading import SettingsError
 from sensor_maps import sensor_map_of, write_sensor_map
 
 SENSOR_ROWS = [

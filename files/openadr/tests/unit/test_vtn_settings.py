@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from cariflex_openadr.settings import SettingsError, read_config
+from cariflex_openadr.settings import read_config
 from cariflex_openadr.settings.vtn import vtn_settings
+from cariflex_service.reading import SettingsError
 from support.vtn import TOKEN, program, raw_vtn_config
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
+from cariflex_service.runtime import iso
 from cariflex_simulator.domain.device import StorageDevice
 from cariflex_simulator.domain.record import balance_error, expected_fill_kwh
-from cariflex_simulator.runtime import iso
 from cariflex_simulator.simulation import Simulation
 
 LONGEST_TICK_AGE = timedelta(seconds=30)

@@ -5,25 +5,29 @@ import logging
 import sys
 from contextlib import suppress
 
+from cariflex_service.logs import set_up_logging
+from cariflex_service.reading import SettingsError
+from cariflex_service.runtime import leave, start_site, until_stopped, utc_now
 from cariflex_simulator.api import StatusApi
-from cariflex_simulator.clients.flexmeasures import FlexMeasuresUsers
+from cariflex_simulator.clients.flexmeasures import FlexMeasures
 from cariflex_simulator.poster import PostQueue
-from cariflex_simulator.runtime import leave, set_up_logging, start_site, until_stopped, utc_now
 from cariflex_simulator.s2.manager import ResourceManager
-from cariflex_simulator.settings import SettingsError, read_sensors, read_settings, read_tokens
+from cariflex_simulator.settings import read_sensors, read_settings, read_tokens
 from cariflex_simulator.simulation import Simulation, begin
 from cariflex_simulator.state import StateError
 from cariflex_simulator.weather import Weather
 
 LOGGER = logging.getLogger(__name__)
+# s2python logs each failed connection as an error; what matters is in our own words.
+LIBRARIES = {"websockets": logging.WARNING, "s2python": logging.CRITICAL}
 
 
 async def serve() -> None:
     """Run until SIGTERM. Raises SettingsError and StateError before anything starts."""
     settings = read_settings()
     sensors, tokens = read_sensors(settings), read_tokens(settings)
-    set_up_logging(settings.log_level)
-    users = FlexMeasuresUsers(settings.flexmeasures)
+    set_up_logging(settings.log_level, LIBRARIES)
+    users = FlexMeasures(settings.flexmeasures, settings.flexmeasures.users)
     queue = PostQueue(users)
     fleet, prices_until = begin(settings, queue, utc_now())
     managers = [
@@ -45,7 +49,7 @@ async def serve() -> None:
         seed=settings.seed,
     )
     simulation = Simulation(settings, sensors, fleet, queue, weather, utc_now, managers, prices_until)
-    site, _ = await start_site(StatusApi(simulation).app, settings.status.host, settings.status.port)
+    site, _ = await start_site(StatusApi(simulation).app, settings.status)
     LOGGER.info("simulator started", extra={"devices": len(fleet.devices), "s2": len(managers)})
     work = [simulation.run(), queue.run(), *(manager.run() for manager in managers)]
     tasks = [asyncio.create_task(job) for job in work]

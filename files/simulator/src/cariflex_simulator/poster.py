@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from dataclasses import dataclass, field
 
-from cariflex_simulator.clients.flexmeasures import Post, Poster, PostError, PostRefusedError
+from cariflex_service.flexmeasures import Post, Poster, PostError, PostRefusedError
 
 LOGGER = logging.getLogger(__name__)
 # A day of intervals of all sensors; beyond it the oldest go, and the log says so.

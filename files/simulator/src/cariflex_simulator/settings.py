@@ -1,43 +1,24 @@
 """The only reader of configuration: the JSON file CARIFLEX_CONFIG names, secrets from files it points to."""
 
-import json
-import os
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from cariflex_service.reading import SettingsError, read_object
+from cariflex_service.sensor_map import read_sensor_map
+from cariflex_service.settings import Listen, Model, Server, User, read_model
 from cariflex_simulator.domain.site import Plant, Site
 from cariflex_simulator.domain.storage import StorageParameters
 from cariflex_simulator.domain.trips import TripPattern
 
-CONFIG_VARIABLE = "CARIFLEX_CONFIG"
-DEFAULT_CONFIG = "/etc/cariflex/config.json"
-Port = Annotated[int, Field(ge=0, le=65535)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class SettingsError(ValueError):
-    """The configuration cannot be used; the message names the key, its value and what was expected."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class Listen(_Model):
-    """Address and port of a listening socket."""
-
-    host: str
-    port: Port
-
-
-class Battery(_Model):
+class Battery(Model):
     """What all simulated batteries have in common; times are local."""
 
     storage: StorageParameters
@@ -49,7 +30,7 @@ class Battery(_Model):
     discharge_share: Share
 
 
-class Vehicle(_Model):
+class Vehicle(Model):
     """What all simulated vehicles have in common."""
 
     storage: StorageParameters
@@ -58,7 +39,7 @@ class Vehicle(_Model):
     trips: TripPattern
 
 
-class Device(_Model):
+class Device(Model):
     """One storage device: who controls it, and the sensors that take its values when it posts itself."""
 
     id: str = Field(min_length=1)
@@ -68,14 +49,14 @@ class Device(_Model):
     power_sensor: str
 
 
-class Photovoltaics(_Model):
+class Photovoltaics(Model):
     """A plant and the sensor of its power."""
 
     plant: Plant
     sensor: str
 
 
-class S2(_Model):
+class S2(Model):
     """Where the CEM is found, and how sessions behave; ``hold_s``: how long instructions outlive the CEM."""
 
     url: str = Field(pattern="^wss?://")
@@ -85,23 +66,9 @@ class S2(_Model):
     longest_wait_s: Positive
 
 
-class User(_Model):
-    """A posting user and the file with its password."""
-
-    email: str
-    password_file: Path
-
-    def password(self) -> str:
-        """The password. Raises SettingsError."""
-        return _text(self.password_file)
-
-
-class FlexMeasures(_Model):
+class FlexMeasures(Server):
     """Where values go, and who posts them: data source name to user."""
 
-    host: str
-    port: Port
-    ssl: bool
     users: dict[str, User]
 
 
@@ -122,7 +89,7 @@ class Sensor(BaseModel):
         return timedelta(seconds=self.resolution_s)
 
 
-class WeatherSensors(_Model):
+class WeatherSensors(Model):
     """Sensors with the weather that the plants see, by name."""
 
     irradiance: str
@@ -130,7 +97,7 @@ class WeatherSensors(_Model):
     wind: str
 
 
-class Settings(_Model):
+class Settings(Model):
     """Settings of the simulator."""
 
     seed: int
@@ -187,21 +154,13 @@ class Settings(_Model):
 
 def read_settings(path: Path | None = None) -> Settings:
     """The checked configuration. Raises SettingsError."""
-    path = path or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
-    try:
-        return Settings.model_validate(_json(path))
-    except ValidationError as error:
-        found = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {str(item['input'])[:80]!r}; {item['msg']}"
-            for item in error.errors()
-        )
-        raise SettingsError(f"{path}: {found}") from error
+    return read_model(Settings, path)
 
 
 def read_sensors(settings: Settings) -> dict[str, Sensor]:
     """Every sensor that the simulator uses, by name. Raises SettingsError when one is missing."""
     path = settings.sensor_map_file
-    rows = _sensor_map(path)["sensors"]
+    rows = read_sensor_map(path)["sensors"]
     known = {row.get("name"): Sensor.model_validate(row) for row in rows}
     wanted = [
         *(name for device in settings.devices for name in (device.level_sensor, device.power_sensor)),
@@ -218,39 +177,10 @@ def read_sensors(settings: Settings) -> dict[str, Sensor]:
 def read_tokens(settings: Settings) -> dict[str, str]:
     """The token of every device that S2 controls. Raises SettingsError."""
     path = settings.s2.tokens_file
-    tokens = _json(path)
+    tokens = read_object(path)
     missing = sorted(
         device.id for device in settings.devices if device.control == "s2" and not tokens.get(device.id)
     )
     if missing:
         raise SettingsError(f"{path}: no token for {missing}; expected one for each device under S2 control")
     return {name: str(token) for name, token in tokens.items()}
-
-
-def _sensor_map(path: Path) -> dict[str, Any]:
-    """The sensor map, checked by the schema that lies beside it. Raises SettingsError."""
-    sensor_map, schema = _json(path), _json(path.with_name("sensor_map.schema.json"))
-    mistake = best_match(Draft202012Validator(schema).iter_errors(sensor_map))
-    if mistake is not None:
-        raise SettingsError(f"{path}: {mistake.json_path}: {mistake.message}; expected what its schema says")
-    return sensor_map
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: {error}; expected a readable JSON file") from error
-    if not isinstance(raw, dict):
-        raise SettingsError(f"{path}: {type(raw).__name__}; expected a JSON object")
-    return raw
-
-
-def _text(path: Path) -> str:
-    try:
-        value = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}; expected a readable file") from error
-    if not value:
-        raise SettingsError(f"{path}: empty; expected one value")
-    return value

@@ -8,7 +8,8 @@ from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from cariflex_simulator.settings import SettingsError, read_settings
+from cariflex_service.reading import SettingsError
+from cariflex_simulator.settings import read_settings
 
 TIMEOUT_S = 10.0
 

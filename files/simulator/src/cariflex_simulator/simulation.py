@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from cariflex_simulator.clients.flexmeasures import Post
+from cariflex_service.flexmeasures import Post
+from cariflex_service.runtime import Clock, floor_hour
 from cariflex_simulator.domain.device import Interval
 from cariflex_simulator.domain.fleet import Fleet
 from cariflex_simulator.domain.photovoltaics import power_kw
 from cariflex_simulator.domain.prices import production_price
 from cariflex_simulator.fleet_builder import PAST_STEP_S, build_fleet, lived_fleet
 from cariflex_simulator.poster import PostQueue
-from cariflex_simulator.runtime import Clock, floor_hour
 from cariflex_simulator.s2.manager import ResourceManager
 from cariflex_simulator.settings import Sensor, Settings
 from cariflex_simulator.state import load, restore, save, snapshot

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from cariflex_simulator.clients.flexmeasures import Post
+from cariflex_service.flexmeasures import Post
 from cariflex_simulator.domain.device import Command, StorageDevice
 from cariflex_simulator.domain.fleet import Fleet
 from cariflex_simulator.domain.record import EnergyRecord

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from cariflex_simulator.clients.flexmeasures import PostError
+from cariflex_service.flexmeasures import PostError
 from cariflex_simulator.domain.site import Site
 from cariflex_simulator.domain.sky import HourlyWeather, simulated_hour
 from cariflex_simulator.settings import Sensor

@@ -17,7 +17,8 @@ from cariflex_simulator.domain.fleet import Fleet
 from cariflex_simulator.fleet_builder import build_fleet
 from cariflex_simulator.s2.manager import ResourceManager
 from cariflex_simulator.settings import S2, Settings
-from support import NOON, TOKEN, TurnableClock, eventually, settings_in
+from service_support import TurnableClock, eventually
+from support import NOON, TOKEN, settings_in
 
 Message = dict[str, Any]
 
@@ -123,7 +124,7 @@ class Running:
 async def _running(
     settings: Settings, peer: CemPeer, url: str, device: str, token: str = TOKEN
 ) -> AsyncIterator[Running]:
-    clock = TurnableClock()
+    clock = TurnableClock(NOON)
     fleet = build_fleet(settings, NOON)
     s2 = S2.model_validate({**settings.s2.model_dump(), "url": url})
     manager = ResourceManager(fleet.devices[device], fleet, s2, token, clock)

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from cariflex_simulator.settings import SettingsError, read_sensors, read_settings, read_tokens
-from support import BATTERY, device_row, sensor_rows, settings_in, write_sensor_map, written_config
+from cariflex_service.reading import SettingsError
+from cariflex_simulator.settings import read_sensors, read_settings, read_tokens
+from configuration import BATTERY, device_row
+from service_support import write_sensor_map
+from support import sensor_rows, settings_in, written_config
 
 
 def test_settings__whole_configuration__is_read(tmp_path: Path) -> None:

@@ -9,14 +9,15 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
+from cariflex_service.flexmeasures import Post, PostRefusedError
 from cariflex_simulator.api import StatusApi
-from cariflex_simulator.clients.flexmeasures import Post, PostRefusedError
 from cariflex_simulator.domain.device import Command
 from cariflex_simulator.poster import PostQueue
 from cariflex_simulator.settings import Settings, read_sensors
 from cariflex_simulator.simulation import Simulation, begin
 from cariflex_simulator.weather import Weather
-from support import NOON, FlexMeasuresDouble, TurnableClock, eventually, settings_in
+from service_support import FlexMeasuresDouble, TurnableClock, eventually
+from support import NOON, settings_in
 
 INSTRUCTION = "5f6e1a6c-0000-4000-8000-000000000001"
 
@@ -43,7 +44,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def clock() -> TurnableClock:
-    return TurnableClock()
+    return TurnableClock(NOON)
 
 
 @pytest.fixture
@@ -115,8 +116,8 @@ async def test_tick__prices__each_hour_once_and_before_it_begins(
 async def test_plants__weather_in_flexmeasures__is_what_they_see(
     settings: Settings, clock: TurnableClock, double: FlexMeasuresDouble
 ) -> None:
-    clear = _simulation(settings, clock, FlexMeasuresDouble(weather={81: 800.0, 82: 27.0, 83: 5.0}))
-    dark = _simulation(settings, clock, FlexMeasuresDouble(weather={81: 0.0, 82: 27.0, 83: 5.0}))
+    clear = _simulation(settings, clock, FlexMeasuresDouble(hours={81: 800.0, 82: 27.0, 83: 5.0}))
+    dark = _simulation(settings, clock, FlexMeasuresDouble(hours={81: 0.0, 82: 27.0, 83: 5.0}))
     unknown = _simulation(settings, clock, double)
     clock.forward(minutes=5)
 

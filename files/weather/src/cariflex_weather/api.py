@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from cariflex_weather.runtime import iso
+from cariflex_service.runtime import iso
 from cariflex_weather.service import WeatherService
 
 # A round may wait for its requests; past this the loop is dead.

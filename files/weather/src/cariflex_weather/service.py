@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from cariflex_service.flexmeasures import Post, Poster, PostError
+from cariflex_service.runtime import Clock, iso
 from cariflex_weather.clear_sky import clear_sky_outlook
-from cariflex_weather.clients.flexmeasures import Post, Poster, PostError
 from cariflex_weather.clients.open_meteo import OpenMeteoError
-from cariflex_weather.runtime import Clock, iso
 from cariflex_weather.settings import Sensor, Settings
 from cariflex_weather.weather import HOUR, Outlook, full_hour, runs
 

@@ -1,38 +1,20 @@
 """The only reader of configuration: the JSON file CARIFLEX_CONFIG names, secrets from files it points to."""
 
-import json
-import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-CONFIG_VARIABLE = "CARIFLEX_CONFIG"
-DEFAULT_CONFIG = "/etc/cariflex/config.json"
-Port = Annotated[int, Field(ge=0, le=65535)]
+from cariflex_service.reading import SettingsError
+from cariflex_service.sensor_map import read_sensor_map
+from cariflex_service.settings import Listen, Model, Server, User, read_model
+
 # Open-Meteo renews its models every hour at best: asking more often is unfair and brings nothing.
 LEAST_INTERVAL_S = 900
 UNITS = {"irradiance": "W/m²", "temperature": "°C", "wind": "m/s"}
 
 
-class SettingsError(ValueError):
-    """The configuration cannot be used; the message names the key, its value and what was expected."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Listen(_Model):
-    """Address and port of a listening socket."""
-
-    host: str
-    port: Port
-
-
-class Site(_Model):
+class Site(Model):
     """Where the weather is: degrees north and east, metres above the sea."""
 
     latitude: Annotated[float, Field(ge=-90, le=90)]
@@ -40,7 +22,7 @@ class Site(_Model):
     altitude_m: float
 
 
-class OpenMeteo(_Model):
+class OpenMeteo(Model):
     """How Open-Meteo is asked; its answers are kept in ``cache_file`` for an interval."""
 
     url: str = Field(pattern="^https?://")
@@ -49,34 +31,25 @@ class OpenMeteo(_Model):
     retries: Annotated[int, Field(ge=0, le=5)]
 
 
-class User(_Model):
-    """A posting user, whose name the data source bears, and the file with its password."""
+class NamedUser(User):
+    """A posting user, whose name the data source bears."""
 
     name: str
-    email: str
-    password_file: Path
-
-    def password(self) -> str:
-        """The password. Raises SettingsError."""
-        return _text(self.password_file)
 
 
-class FlexMeasures(_Model):
+class FlexMeasures(Server):
     """Where values go, and who posts which of them."""
 
-    host: str
-    port: Port
-    ssl: bool
-    open_meteo: User
-    clear_sky: User
+    open_meteo: NamedUser
+    clear_sky: NamedUser
 
     @property
-    def users(self) -> dict[str, User]:
+    def users(self) -> dict[str, NamedUser]:
         """Both users by name."""
         return {user.name: user for user in (self.open_meteo, self.clear_sky)}
 
 
-class SensorNames(_Model):
+class SensorNames(Model):
     """Names of the sensors in the sensor map."""
 
     irradiance: str
@@ -94,7 +67,7 @@ class Sensor(BaseModel):
     resolution_s: int
 
 
-class Settings(_Model):
+class Settings(Model):
     """Settings of the weather service."""
 
     site: Site
@@ -113,21 +86,13 @@ class Settings(_Model):
 
 def read_settings(path: Path | None = None) -> Settings:
     """The checked configuration. Raises SettingsError."""
-    path = path or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
-    try:
-        return Settings.model_validate(_json(path))
-    except ValidationError as error:
-        found = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {str(item['input'])[:80]!r}; {item['msg']}"
-            for item in error.errors()
-        )
-        raise SettingsError(f"{path}: {found}") from error
+    return read_model(Settings, path)
 
 
 def read_sensors(settings: Settings) -> dict[str, Sensor]:
     """The three sensors by quantity: irradiance, temperature, wind. Raises SettingsError."""
     path = settings.sensor_map_file
-    rows = {row.get("name"): row for row in _sensor_map(path)["sensors"]}
+    rows = {row.get("name"): row for row in read_sensor_map(path)["sensors"]}
     found = {}
     for quantity, name in settings.sensors.model_dump().items():
         row = rows.get(name)
@@ -138,32 +103,3 @@ def read_sensors(settings: Settings) -> dict[str, Sensor]:
             )
         found[quantity] = Sensor.model_validate(row)
     return found
-
-
-def _sensor_map(path: Path) -> dict[str, Any]:
-    """The sensor map, checked by the schema that lies beside it. Raises SettingsError."""
-    sensor_map, schema = _json(path), _json(path.with_name("sensor_map.schema.json"))
-    mistake = best_match(Draft202012Validator(schema).iter_errors(sensor_map))
-    if mistake is not None:
-        raise SettingsError(f"{path}: {mistake.json_path}: {mistake.message}; expected what its schema says")
-    return sensor_map
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: {error}; expected a readable JSON file") from error
-    if not isinstance(raw, dict):
-        raise SettingsError(f"{path}: {type(raw).__name__}; expected a JSON object")
-    return raw
-
-
-def _text(path: Path) -> str:
-    try:
-        value = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}; expected a readable file") from error
-    if not value:
-        raise SettingsError(f"{path}: empty; expected one value")
-    return value

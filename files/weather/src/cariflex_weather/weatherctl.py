@@ -7,7 +7,8 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from cariflex_weather.settings import SettingsError, read_settings
+from cariflex_service.reading import SettingsError
+from cariflex_weather.settings import read_settings
 
 TIMEOUT_S = 10.0
 PATHS = {"health": "/healthz", "status": "/status"}

@@ -12,7 +12,8 @@ from cariflex_weather.clients.open_meteo import OpenMeteoError
 from cariflex_weather.service import WeatherService
 from cariflex_weather.settings import read_sensors
 from cariflex_weather.weather import QUANTITIES, Outlook
-from support import CLEAR_SKY, HOUR, NOON, OPEN_METEO, FlexMeasuresDouble, TurnableClock, settings_in
+from service_support import FlexMeasuresDouble, TurnableClock
+from support import CLEAR_SKY, HOUR, NOON, OPEN_METEO, settings_in
 
 FULL_HOUR = NOON.replace(minute=0, second=0)
 
@@ -39,7 +40,7 @@ class Source:
 
 @pytest.fixture
 def clock() -> TurnableClock:
-    return TurnableClock()
+    return TurnableClock(NOON)
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from cariflex_weather.settings import SettingsError, read_sensors, read_settings
-from support import raw_config, sensor_rows, settings_in, write_sensor_map
+from cariflex_service.reading import SettingsError
+from cariflex_weather.settings import read_sensors, read_settings
+from service_support import write_sensor_map
+from support import raw_config, sensor_rows, settings_in
 
 
 def test_settings__whole_configuration__is_read(tmp_path: Path) -> None:

@@ -114,6 +114,30 @@ def test__parse_recipes__wrong_recipe_is_named(fields, message):
         plan.parse_recipes({"app": fields})
 
 
+def test__read_context__extra_folder_is_read_whole_without_its_tests(project):
+    (project / "files/shared/src/shared").mkdir(parents=True)
+    (project / "files/shared/tests").mkdir()
+    (project / "files/shared/pyproject.toml").write_text("[project]\n")
+    (project / "files/shared/src/shared/a.py").write_text("A = 1\n")
+    (project / "files/shared/tests/test_a.py").write_text("")
+
+    files = context.read_context(project, "files/app", {"common": "files/shared"})
+
+    paths = ["Dockerfile", "common/pyproject.toml", "common/src/shared/a.py", "run.sh"]
+    assert [file.path for file in files] == paths
+
+
+def test__plan_images__changed_file_of_an_extra_folder_changes_the_image(project):
+    (project / "files/shared").mkdir()
+    (project / "files/shared/a.py").write_text("A = 1\n")
+    table = {**TABLE, "app": {**TABLE["app"], "extra": {"common": "files/shared"}}}
+    before = planned(project, table=table)["app"].ref
+
+    (project / "files/shared/a.py").write_text("A = 2\n")
+
+    assert planned(project, table=table)["app"].ref != before
+
+
 def test__read_context__missing_extra_file_is_named(project):
     with pytest.raises(context.ContextError, match=r"requirements/none\.txt"):
         context.read_context(project, "files/app", {"x": "requirements/none.txt"})

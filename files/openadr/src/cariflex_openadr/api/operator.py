@@ -18,11 +18,12 @@ from cariflex_openadr.domain.party import VenRecord
 from cariflex_openadr.domain.reports import ReportPlan
 from cariflex_openadr.domain.rules import OverlapError, RuleError
 from cariflex_openadr.publisher import Publisher, UnknownEventError
-from cariflex_openadr.runtime import Clock, iso, metrics_text, new_id
+from cariflex_openadr.runtime import metrics_text, new_id
 from cariflex_openadr.security.authority import Authority, openadr_fingerprint
 from cariflex_openadr.storage.database import DatabaseError
 from cariflex_openadr.storage.parties import VenConflictError
 from cariflex_openadr.storage.vtn import VtnStore
+from cariflex_service.runtime import Clock, iso
 
 OPEN_PATHS = ("/healthz", "/metrics", "/openapi.json")
 # How far back lists of events go.

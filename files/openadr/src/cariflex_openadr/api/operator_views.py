@@ -5,10 +5,10 @@ from typing import Any
 
 from cariflex_openadr.domain.model import LOAD_PERCENT_OFFSET, Event, Signal, SignalKind
 from cariflex_openadr.messages.signals import SPECS
-from cariflex_openadr.runtime import iso
 from cariflex_openadr.security.authority import openadr_fingerprint
 from cariflex_openadr.storage.database import Database
 from cariflex_openadr.storage.rows import event_from_row
+from cariflex_service.runtime import iso
 
 PAYLOAD_UNITS = {
     SignalKind.PRICE: "EUR/MWh",

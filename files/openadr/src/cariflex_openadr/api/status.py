@@ -12,10 +12,10 @@ from aiohttp import web
 from cariflex_openadr.agent import VenAgent
 from cariflex_openadr.clients.vtn import VtnError
 from cariflex_openadr.opts import OptError, Opts
-from cariflex_openadr.runtime import Clock, iso, utc_now
 from cariflex_openadr.storage.outbox import DEAD, PENDING, SENT, Entry, Outbox, Post
 from cariflex_openadr.storage.ven_events import OPT_OUT, EventRecord
 from cariflex_openadr.storage.ven_opts import Opt
+from cariflex_service.runtime import Clock, iso, utc_now
 
 LOGGER = logging.getLogger(__name__)
 # FlexMeasures is away for a night's backup or an upgrade now and then; this long is trouble.

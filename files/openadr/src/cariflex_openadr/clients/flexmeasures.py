@@ -1,15 +1,13 @@
 """Posts values to FlexMeasures through flexmeasures-client, and tells refusals from passing trouble."""
 
-import re
 from typing import Protocol
 
-import aiohttp
 from flexmeasures_client import FlexMeasuresClient
 
 from cariflex_openadr.settings.ven import FlexMeasuresSettings
 from cariflex_openadr.storage.outbox import Post
+from cariflex_service.flexmeasures import TROUBLE, connect, reason_of, status_of
 
-_STATUS = re.compile(r"status code (\d{3})|\b(\d{3}), message=")
 # Rights and sensors may be made by a deployment that is still running.
 _PASSING = frozenset({401, 403, 404, 408, 425, 429})
 
@@ -65,17 +63,8 @@ class FlexMeasuresPoster:
                 unit=post.unit,
                 prior=post.belief_time.isoformat(),
             )
-        except (
-            aiohttp.ClientError,
-            ValueError,
-            OSError,
-            TimeoutError,
-            KeyError,
-            TypeError,
-            AttributeError,
-        ) as error:
-            # Refusals come as ValueError, HTTP trouble as ConnectionError; what is no JSON trips the client.
-            raise _classify(str(error) or type(error).__name__) from error
+        except TROUBLE as error:
+            raise _classify(reason_of(error)) from error
 
     def _client(self, name: str) -> FlexMeasuresClient:
         if name not in self._clients:
@@ -84,26 +73,14 @@ class FlexMeasuresPoster:
             if user is None:
                 known = ", ".join(settings.posters)
                 raise PostRefusedError(f"poster {name!r}; expected one of {known}")
-            self._clients[name] = FlexMeasuresClient(
-                host=settings.host,
-                port=settings.port,
-                ssl=settings.ssl,
-                email=user.email,
-                password=user.password,
-                # Our own outbox retries; the client's patience would only hold up what comes behind.
-                max_request_attempts=1,
-                # A loaded server takes that long over a day of values; giving up has it begin again.
-                request_timeout=60.0,
-                request_retry_timeout=90.0,
-                request_retry_interval=1.0,
-            )
+            # A loaded server takes that long over a day of values; giving up has it begin again.
+            self._clients[name] = connect(settings, user.email, user.password, timeout_s=60.0)
         return self._clients[name]
 
 
 def _classify(message: str) -> PostError:
     """The kind of trouble; what carries no status (no connection, no login) may pass."""
-    found = _STATUS.search(message)
-    status = int(found.group(1) or found.group(2)) if found else 0
+    status = status_of(message)
     if "replacement" in message.lower():
         return BeliefCollisionError(message)
     if 400 <= status < 500 and status not in _PASSING:

@@ -13,11 +13,12 @@ from openleadr.messaging import create_message
 from cariflex_openadr.messages import replies, signature
 from cariflex_openadr.messages.document import OADR, Element
 from cariflex_openadr.messages.signature import SignatureError
-from cariflex_openadr.runtime import Clock, new_id, utc_now
+from cariflex_openadr.runtime import new_id
 from cariflex_openadr.security.authority import Credentials, openadr_fingerprint
 from cariflex_openadr.security.signatures import Signatures
-from cariflex_openadr.settings import SettingsError
 from cariflex_openadr.settings.ven import SigningSettings, TlsSettings
+from cariflex_service.reading import SettingsError
+from cariflex_service.runtime import Clock, utc_now
 
 WINDOW = timedelta(minutes=5)
 

@@ -9,8 +9,9 @@ from cryptography import x509
 from cariflex_openadr.messages import signature
 from cariflex_openadr.messages.document import Element
 from cariflex_openadr.messages.signature import SignatureError
-from cariflex_openadr.runtime import Clock, new_id
+from cariflex_openadr.runtime import new_id
 from cariflex_openadr.security.authority import Credentials, fingerprint
+from cariflex_service.runtime import Clock
 
 __all__ = ["SignatureError", "Signatures"]
 

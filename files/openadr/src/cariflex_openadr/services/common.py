@@ -8,8 +8,8 @@ from cariflex_openadr.domain.party import VenRecord
 from cariflex_openadr.domain.reports import ReportPlan
 from cariflex_openadr.messages.distribution import Distribution
 from cariflex_openadr.messages.requests import Request
-from cariflex_openadr.runtime import Clock
 from cariflex_openadr.storage.vtn import VtnStore
+from cariflex_service.runtime import Clock
 
 
 @dataclass(frozen=True, slots=True)

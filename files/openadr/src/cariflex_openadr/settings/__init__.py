@@ -3,6 +3,6 @@
 One module a service (``vtn``, ``ven``); what both share is in ``reading`` and public here.
 """
 
-from cariflex_openadr.settings.reading import Listen, SettingsError, listen_address, read_config
+from cariflex_openadr.settings.reading import Listen, listen_address, read_config
 
-__all__ = ["Listen", "SettingsError", "listen_address", "read_config"]
+__all__ = ["Listen", "listen_address", "read_config"]

@@ -1,17 +1,14 @@
 """Typed access to a configuration file: every refusal names the key, its value and what was expected."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cariflex_service.reading import SettingsError, read_object, read_secret
+
 CONFIG_VARIABLE = "CARIFLEX_CONFIG"
 DEFAULT_CONFIG = "/etc/cariflex/config.json"
-
-
-class SettingsError(ValueError):
-    """The configuration cannot be used; the message names the key, its value and what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +39,9 @@ def listen_address(source: dict[str, Any] | str, key: str = "") -> Listen:
     return Listen(host, int(port))
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in the file at ``path``. Raises SettingsError."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: {error}; expected a readable JSON file") from error
-    if not isinstance(raw, dict):
-        raise SettingsError(f"{path}: {type(raw).__name__}; expected a JSON object")
-    return raw
-
-
 def secret(path: str) -> str:
     """The single value in a secret file. Raises SettingsError."""
-    try:
-        value = Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(f"secret file {path}: {error.strerror}; expected a readable file") from error
-    if not value:
-        raise SettingsError(f"secret file {path}: empty; expected one value")
-    return value
+    return read_secret(Path(path))
 
 
 def listen(raw: dict[str, Any], key: str) -> Listen:

@@ -8,17 +8,9 @@ from typing import Any
 
 from cariflex_openadr.domain.model import SignalKind
 from cariflex_openadr.domain.units import SENSOR_UNITS
-from cariflex_openadr.settings.reading import (
-    Listen,
-    SettingsError,
-    items,
-    listen,
-    number,
-    obj,
-    secret,
-    text,
-)
-from cariflex_openadr.settings.sensor_map import read_sensor_map
+from cariflex_openadr.settings.reading import Listen, items, listen, number, obj, secret, text
+from cariflex_service.reading import SettingsError
+from cariflex_service.sensor_map import read_sensor_map
 
 _FINGERPRINT = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){9}")
 DEFAULT_DATABASE = Path("/var/lib/openadr-ven/ven.sqlite3")

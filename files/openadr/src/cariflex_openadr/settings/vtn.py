@@ -11,16 +11,8 @@ from cariflex_openadr.domain.model import SignalKind
 from cariflex_openadr.domain.program import Program
 from cariflex_openadr.domain.reports import ReportPlan
 from cariflex_openadr.domain.rules import RuleError
-from cariflex_openadr.settings.reading import (
-    Listen,
-    SettingsError,
-    items,
-    listen,
-    number,
-    obj,
-    secret,
-    text,
-)
+from cariflex_openadr.settings.reading import Listen, items, listen, number, obj, secret, text
+from cariflex_service.reading import SettingsError
 
 KEY_TYPES = ("ec", "rsa")
 

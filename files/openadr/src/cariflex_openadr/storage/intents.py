@@ -5,8 +5,8 @@ import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cariflex_openadr.runtime import Clock, utc_now
 from cariflex_openadr.storage.ven_database import to_moment, to_text
+from cariflex_service.runtime import Clock, utc_now
 
 ACTIVE, CANCELLED = "active", "cancelled"
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cariflex_openadr.domain.model import SensorValue
-from cariflex_openadr.runtime import Clock, utc_now
 from cariflex_openadr.storage.ven_database import to_moment, to_text, transaction
+from cariflex_service.runtime import Clock, utc_now
 
 PENDING, SENT, DEAD = "pending", "sent", "dead"
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from cariflex_openadr.domain.party import VenRecord
-from cariflex_openadr.runtime import Clock, utc_now
 from cariflex_openadr.settings.vtn import DatabaseSettings
 from cariflex_openadr.storage.answers import AnswerStore
 from cariflex_openadr.storage.channel import CHANNEL, Channel
@@ -16,6 +15,7 @@ from cariflex_openadr.storage.mirror import Mirror
 from cariflex_openadr.storage.parties import PartyStore
 from cariflex_openadr.storage.programs import ProgramStore
 from cariflex_openadr.storage.reports import ReportStore
+from cariflex_service.runtime import Clock, utc_now
 
 LOGGER = logging.getLogger(__name__)
 # Ended events that a process still knows without a query.

@@ -7,7 +7,6 @@ from typing import Any
 
 from aiohttp import web
 
-from cariflex_openadr.runtime import iso
 from cariflex_s2.api.server import S2Server
 from cariflex_s2.api.session import Phase
 from cariflex_s2.controller import Controller
@@ -15,6 +14,7 @@ from cariflex_s2.metrics import Metrics
 from cariflex_s2.promises import Promises
 from cariflex_s2.scheduling import Scheduler
 from cariflex_s2.storage.ledger import Instruction
+from cariflex_service.runtime import iso
 
 MOST_ROWS = 1000
 

@@ -8,18 +8,10 @@ from flexmeasures_client import FlexMeasuresClient
 from flexmeasures_client.exceptions import JobFailedError, JobTimeoutError
 
 from cariflex_s2.settings import FlexMeasures
+from cariflex_service.flexmeasures import TROUBLE, connect, reason_of
 
 JOB_WITHIN_S = 180.0
-_TROUBLE = (
-    ValueError,
-    OSError,
-    TimeoutError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    JobFailedError,
-    JobTimeoutError,
-)
+_TROUBLE = (*TROUBLE, JobFailedError, JobTimeoutError)
 _REASON_LENGTH = 500
 
 
@@ -68,16 +60,11 @@ class FlexMeasuresServer:
     def _connected(self) -> FlexMeasuresClient:
         if self._client is None:
             settings = self._settings
-            self._client = FlexMeasuresClient(
-                host=settings.host,
-                port=settings.port,
-                ssl=settings.ssl,
-                email=settings.email,
-                password=settings.password,
-                max_request_attempts=1,
-                request_timeout=30.0,
-                request_retry_timeout=40.0,
-                request_retry_interval=1.0,
+            self._client = connect(
+                settings,
+                settings.email,
+                settings.password,
+                timeout_s=30.0,
                 job_polling_interval=1.0,
                 job_polling_max_interval=5.0,
                 job_polling_timeout=JOB_WITHIN_S,
@@ -131,6 +118,6 @@ class FlexMeasuresServer:
 
 def _reason(error: BaseException) -> str:
     """The first and the last line: between them stands a traceback of the server."""
-    lines = (str(error) or type(error).__name__).strip().splitlines()
+    lines = reason_of(error).strip().splitlines()
     text = lines[0] if len(lines) == 1 else f"{lines[0]} … {lines[-1].strip()}"
     return text[:_REASON_LENGTH]

@@ -2,10 +2,11 @@
 
 import sys
 
+from cariflex_service.reading import SettingsError
+from cariflex_service.runtime import utc_now
 from cariflex_simulator.history.script import script
 from cariflex_simulator.history.series import history
-from cariflex_simulator.runtime import utc_now
-from cariflex_simulator.settings import SettingsError, read_sensors, read_settings
+from cariflex_simulator.settings import read_sensors, read_settings
 
 
 def main() -> None:

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from cariflex_service.runtime import floor_hour
 from cariflex_simulator.domain.photovoltaics import power_kw
 from cariflex_simulator.domain.prices import production_price
 from cariflex_simulator.domain.sky import HOUR, HourlyWeather, simulated_hour
 from cariflex_simulator.fleet_builder import history_begin, lived_fleet
-from cariflex_simulator.runtime import floor_hour
 from cariflex_simulator.settings import Sensor, Settings
 
 # Measured values are known when their event has ended, prices a day before.

@@ -23,9 +23,9 @@ from s2python.connection.types import S2ConnectionEventsAndMessages, SendOkayRun
 from s2python.frbc import FRBCActuatorStatus, FRBCInstruction, FRBCStorageStatus
 from s2python.message import S2MessageWithID
 
+from cariflex_service.runtime import Clock
 from cariflex_simulator.domain.device import Command, StorageDevice
 from cariflex_simulator.domain.fleet import Fleet
-from cariflex_simulator.runtime import Clock
 from cariflex_simulator.s2 import description
 from cariflex_simulator.s2.description import POWER, W_PER_KW, mode_of, mode_ranges, stable_id
 

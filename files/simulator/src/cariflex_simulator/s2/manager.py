@@ -10,10 +10,10 @@ from s2python.connection.async_.control_type.class_based import ResourceManagerH
 from s2python.connection.async_.medium.s2_medium import MediumCouldNotConnectError
 from s2python.connection.async_.medium.websocket import WebsocketClientMedium
 
+from cariflex_service.runtime import Clock
 from cariflex_simulator.domain.device import StorageDevice
 from cariflex_simulator.domain.draw import seeded
 from cariflex_simulator.domain.fleet import Fleet
-from cariflex_simulator.runtime import Clock
 from cariflex_simulator.s2.control import FrbcControl
 from cariflex_simulator.s2.description import asset_details
 from cariflex_simulator.settings import S2

@@ -1,18 +1,30 @@
-"""What the programs share at run time: clock, JSON logs, HTTP site, signals."""
+"""What programs share at run time: clock, HTTP site, signals."""
 
 import asyncio
 import logging
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import NoReturn
+from typing import NoReturn, Protocol, overload
 
 from aiohttp import web
-from pythonjsonlogger.json import JsonFormatter
 
 Clock = Callable[[], datetime]
+
+
+class Address(Protocol):
+    """Where to listen; port 0 takes any that is free."""
+
+    @property
+    def host(self) -> str:
+        """Address of an interface."""
+
+    @property
+    def port(self) -> int:
+        """TCP port."""
 
 
 def utc_now() -> datetime:
@@ -20,9 +32,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def iso(moment: datetime) -> str:
-    """``moment`` as ISO 8601 in UTC with a Z."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+@overload
+def iso(moment: datetime) -> str: ...
+@overload
+def iso(moment: datetime | None) -> str | None: ...
+def iso(moment: datetime | None) -> str | None:
+    """``moment`` as ISO 8601 in UTC with a Z; None stays None."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def floor_hour(moment: datetime) -> datetime:
@@ -30,26 +46,13 @@ def floor_hour(moment: datetime) -> datetime:
     return moment - timedelta(minutes=moment.minute, seconds=moment.second, microseconds=moment.microsecond)
 
 
-def set_up_logging(level: str) -> None:
-    """JSON lines on stdout. The libraries stay at WARNING: they log whole messages, tokens included."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        JsonFormatter(
-            "%(levelname)s %(name)s %(message)s",
-            timestamp="at",
-            rename_fields={"levelname": "level", "name": "logger"},
-        )
-    )
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in ("flexmeasures_client", "aiohttp", "asyncio", "requests_cache", "urllib3"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-
-async def start_site(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
+async def start_site(
+    app: web.Application, listen: Address, tls: ssl.SSLContext | None = None
+) -> tuple[web.AppRunner, int]:
     """Serve ``app``; the port is the bound one, which matters when 0 was asked for."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
+    await web.TCPSite(runner, listen.host, listen.port, ssl_context=tls).start()
     return runner, int(runner.addresses[0][1])
 
 

@@ -1,4 +1,4 @@
-"""The sensor map, apart from ``reading``: its checker is too heavy for health commands."""
+"""The sensor map: the sensor table that the deployment has checked and rendered for services."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from cariflex_openadr.settings.reading import SettingsError, read_object
+from cariflex_service.reading import SettingsError, read_object
 
 
 def read_sensor_map(path: Path) -> dict[str, Any]:
