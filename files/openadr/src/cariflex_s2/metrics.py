@@ -23,6 +23,7 @@ class Metrics:
     fan_out: Histogram = field(init=False)
     schedule_runs: Counter = field(init=False)
     schedule_end: Gauge = field(init=False)
+    forecast_runs: Counter = field(init=False)
 
     def __post_init__(self) -> None:
         def gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
@@ -51,6 +52,7 @@ class Metrics:
         self.schedule_end = gauge(
             "schedule_end_timestamp_seconds", "End of the schedule in use.", ("resource_id",)
         )
+        self.forecast_runs = counter("forecast_runs", "Forecasts asked of FlexMeasures.", ("result",))
 
     def text(self) -> str:
         """The Prometheus text exposition."""

@@ -20,6 +20,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("health", parents=[common], help="exit 0 when the service can do its work")
     commands.add_parser("sessions", parents=[common], help="every resource, connected or not")
     commands.add_parser("schedules", parents=[common], help="the schedules in use")
+    commands.add_parser("forecasts", parents=[common], help="how far FlexMeasures has forecast each sensor")
     instructions = commands.add_parser("instructions", parents=[common], help="newest first")
     instructions.add_argument("--resource", default="", help="of one resource only")
     instructions.add_argument("--limit", type=int, default=50)
@@ -52,6 +53,11 @@ def _rows(command: str, answer: dict[str, Any]) -> list[list[str]]:
             for row in answer["schedules"]
         ]
         return [["RESOURCE", "START", "SLOTS", "READ"], *rows]
+    if command == "forecasts":
+        forecasts = [
+            [row["sensor"], _text(row["known_until"]), row["problem"] or "-"] for row in answer["forecasts"]
+        ]
+        return [["SENSOR", "KNOWN_UNTIL", "PROBLEM"], *forecasts]
     columns = (
         "created_at",
         "resource_id",

@@ -16,6 +16,7 @@ from cariflex_s2.api.session import Session
 from cariflex_s2.api.status import StatusApi
 from cariflex_s2.clients.flexmeasures import FlexMeasuresServer, ScheduleServer
 from cariflex_s2.controller import Controller
+from cariflex_s2.forecasting import Forecaster
 from cariflex_s2.metrics import Metrics
 from cariflex_s2.promises import Promises
 from cariflex_s2.scheduling import Scheduler
@@ -66,6 +67,7 @@ class Service:
     telemetry: Telemetry = field(init=False)
     promises: Promises = field(init=False)
     scheduler: Scheduler | None = field(init=False)
+    forecaster: Forecaster | None = field(init=False)
     _runners: list[web.AppRunner] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -79,23 +81,33 @@ class Service:
         )
         self.controller.sessions, self.controller.drop = self.server.sessions, self.server.drop
         self.promises = Promises(ven_file, self.controller, metrics)
-        self.scheduler = None
+        self.scheduler = self.forecaster = None
         if settings.scheduling is not None:
             flexmeasures = self.schedule_server or FlexMeasuresServer(settings.scheduling.flexmeasures)
             self.schedule_server = flexmeasures
             self.scheduler = Scheduler(settings.scheduling, flexmeasures, self.controller, metrics, clock)
+            if settings.scheduling.forecasts is not None:
+                self.forecaster = Forecaster(settings.scheduling.forecasts, flexmeasures, metrics, clock)
 
     async def start(self) -> None:
         """Read what is promised, then listen: the first device to connect is told the right thing at once."""
         self.promises.read()
         status = StatusApi(
-            self.server, self.controller, self.promises, self.metrics, self.clock, self.scheduler
+            server=self.server,
+            controller=self.controller,
+            promises=self.promises,
+            metrics=self.metrics,
+            clock=self.clock,
+            scheduler=self.scheduler,
+            forecaster=self.forecaster,
         )
         self.status_port = await self._listen(status.app, self.settings.status)
         self.port = await self._listen(self.server.app, self.settings.listen)
         loops = [self.controller.run(), self.promises.run(), self._flush()]
         if self.scheduler is not None:
             loops.append(self.scheduler.run())
+        if self.forecaster is not None:
+            loops.append(self.forecaster.run())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
         LOGGER.info(
             "S2 service started", extra={"port": self.port, "resources": len(self.settings.resources)}

@@ -39,6 +39,17 @@ class FlexMeasures:
 
 
 @dataclass(frozen=True, slots=True)
+class Forecasts:
+    """Which sensors FlexMeasures forecasts, by name; ``config`` is its forecaster's."""
+
+    interval: timedelta
+    check_interval: timedelta
+    horizon: timedelta
+    sensors: dict[str, Sensor]
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Scheduling:
     """When and how far FlexMeasures schedules. ``flex_context`` goes with every trigger."""
 
@@ -48,6 +59,7 @@ class Scheduling:
     horizon: timedelta
     price_sensor_ids: tuple[int, ...]
     flex_context: dict[str, Any]
+    forecasts: Forecasts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +187,11 @@ def _sensor(
         raise SettingsError(
             f"{key}: sensor {name!r} has resolution_s {row['resolution_s']}; expected {expected}"
         )
-    return Sensor(int(row["id"]), unit, timedelta(seconds=row["resolution_s"]))
+    return _known_sensor(row)
+
+
+def _known_sensor(row: dict[str, Any]) -> Sensor:
+    return Sensor(int(row["id"]), str(row["unit"]), timedelta(seconds=row["resolution_s"]))
 
 
 def _tokens(path: Path, resources: dict[str, Resource]) -> dict[str, str]:
@@ -219,7 +235,29 @@ def _scheduling(raw: Any, tables: _Tables, resources: dict[str, Resource]) -> Sc
         horizon=_seconds(raw, "horizon_s"),
         price_sensor_ids=tuple(int(tables.sensors[name]["id"]) for name in names),
         flex_context={key: _reference(value, tables.sensors) for key, value in context.items()},
+        forecasts=None if raw.get("forecasts") is None else _forecasts(obj(raw, "forecasts"), tables),
     )
+
+
+def _forecasts(raw: dict[str, Any], tables: _Tables) -> Forecasts:
+    names, regressors = items(raw, "sensors"), items(raw, "regressors")
+    unknown = [name for name in [*names, *regressors] if name not in tables.sensors]
+    if unknown:
+        raise SettingsError(f"scheduling.forecasts: {unknown}; expected names of the sensor map")
+    found = Forecasts(
+        interval=_seconds(raw, "interval_s"),
+        check_interval=_seconds(raw, "check_interval_s"),
+        horizon=_seconds(raw, "horizon_s"),
+        sensors={name: _known_sensor(tables.sensors[name]) for name in names},
+        config={
+            **obj(raw, "config"),
+            "future-regressors": [int(tables.sensors[name]["id"]) for name in regressors],
+        },
+    )
+    if found.horizon <= found.interval:
+        horizon_s = found.horizon.total_seconds()
+        raise SettingsError(f"scheduling.forecasts.horizon_s: {horizon_s:g}; expected more than interval_s")
+    return found
 
 
 def _reference(value: Any, sensors: dict[str, dict[str, Any]]) -> Any:

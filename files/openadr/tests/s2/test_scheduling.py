@@ -60,6 +60,9 @@ class FlexMeasuresDouble:
             return Values(start, tuple(self.prices[sensor_id]))
         return Values(start, (self.planned.get(sensor_id),) * int(duration / resolution))
 
+    async def forecast(self, sensor_id: int, duration: timedelta, config: dict[str, Any]) -> None:
+        """Not asked for here."""
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -91,13 +91,13 @@ class Session:
     usage: FRBCUsageForecast | None = None
     active_mode: str = ""
     power_w: float | None = None
+    measured_at: datetime | None = None
     received: int = 0
     refused: int = 0
     last_refusal: str = ""
     _devices: list[tuple[datetime, Device]] = field(default_factory=list)
     _unanswered: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     _refused_in_a_row: int = 0
-    _measured_at: datetime | None = None
 
     def __post_init__(self) -> None:
         self.since = self.clock()
@@ -271,8 +271,8 @@ class Session:
 
         def follow() -> None:
             # An older measurement that comes late is answered, and changes nothing.
-            if self._measured_at is None or at > self._measured_at:
-                self._measured_at, self.power_w = at, power
+            if self.measured_at is None or at > self.measured_at:
+                self.measured_at, self.power_w = at, power
                 self.hub.measured(self, power, at)
 
         return follow

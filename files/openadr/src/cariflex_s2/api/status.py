@@ -10,6 +10,7 @@ from aiohttp import web
 from cariflex_s2.api.server import S2Server
 from cariflex_s2.api.session import Phase
 from cariflex_s2.controller import Controller
+from cariflex_s2.forecasting import Forecaster
 from cariflex_s2.metrics import Metrics
 from cariflex_s2.promises import Promises
 from cariflex_s2.scheduling import Scheduler
@@ -21,7 +22,7 @@ MOST_ROWS = 1000
 
 @dataclass(slots=True)
 class StatusApi:
-    """Routes: /healthz, /metrics, /sessions, /instructions?resource=&limit=, /schedules."""
+    """Routes: /healthz, /metrics, /sessions, /instructions?resource=&limit=, /schedules, /forecasts."""
 
     server: S2Server
     controller: Controller
@@ -29,6 +30,7 @@ class StatusApi:
     metrics: Metrics
     clock: Callable[[], datetime]
     scheduler: Scheduler | None = None
+    forecaster: Forecaster | None = None
     app: web.Application = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,13 +42,15 @@ class StatusApi:
                 web.get("/sessions", self._sessions),
                 web.get("/instructions", self._instructions),
                 web.get("/schedules", self._schedules),
+                web.get("/forecasts", self._forecasts),
             ]
         )
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        """Failing without the VEN's database; trouble with schedules is only told: a restart cures none."""
+        """Failing without the VEN's database; trouble in FlexMeasures is only told: a restart cures none."""
         problems = [f"VEN database: {self.promises.problem}"] if self.promises.problem else []
-        warnings = [self.scheduler.problem] if self.scheduler is not None and self.scheduler.problem else []
+        planners = (self.scheduler, self.forecaster)
+        warnings = [planner.problem for planner in planners if planner is not None and planner.problem]
         body = {
             "status": "failing" if problems else "ok",
             "problems": problems,
@@ -73,6 +77,7 @@ class StatusApi:
         session = self.server.sessions.get(resource_id)
         if session is None:
             return {"resource_id": resource_id, "phase": "absent"}
+        limits = session.resource.limits_w
         return {
             "resource_id": resource_id,
             "phase": session.phase.value,
@@ -80,6 +85,9 @@ class StatusApi:
             "described": session.device is not None,
             "fill_level_kwh": session.fill_level_kwh,
             "power_w": session.power_w,
+            "measured_at": iso(session.measured_at),
+            "min_power_w": limits.low,
+            "max_power_w": limits.high,
             "messages": session.received,
             "refused": session.refused,
             "last_refusal": session.last_refusal,
@@ -118,6 +126,20 @@ class StatusApi:
                 "schedules": rows,
             }
         )
+
+    async def _forecasts(self, _: web.Request) -> web.Response:
+        forecaster = self.forecaster
+        if forecaster is None:
+            return web.json_response({"problem": "forecasting is off", "forecasts": []})
+        rows = [
+            {
+                "sensor": name,
+                "known_until": iso(forecaster.known_until.get(name)),
+                "problem": forecaster.problems.get(name, ""),
+            }
+            for name in sorted(forecaster.settings.sensors)
+        ]
+        return web.json_response({"problem": forecaster.problem, "forecasts": rows})
 
 
 def _instruction_row(item: Instruction) -> dict[str, Any]:

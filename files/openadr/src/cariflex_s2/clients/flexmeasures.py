@@ -11,6 +11,7 @@ from cariflex_s2.settings import FlexMeasures
 from cariflex_service.flexmeasures import TROUBLE, connect, reason_of
 
 JOB_WITHIN_S = 180.0
+FORECAST_WITHIN_S = 900.0
 _TROUBLE = (*TROUBLE, JobFailedError, JobTimeoutError)
 _REASON_LENGTH = 500
 
@@ -45,6 +46,9 @@ class ScheduleServer(Protocol):
         self, sensor_id: int, start: datetime, duration: timedelta, unit: str, resolution: timedelta
     ) -> Values:
         """Read a sensor."""
+
+    async def forecast(self, sensor_id: int, duration: timedelta, config: dict[str, Any]) -> None:
+        """Have a sensor forecast and wait until the forecast is stored."""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -98,6 +102,24 @@ class FlexMeasuresServer:
                 prior=now,
             )
             await client.wait_for_job(job)
+        except _TROUBLE as error:
+            raise FlexMeasuresError(_reason(error)) from error
+
+    async def forecast(self, sensor_id: int, duration: timedelta, config: dict[str, Any]) -> None:
+        """Trigger FlexMeasures' forecaster and wait for the job.
+
+        ``config`` goes to it as it is. Without a start it believes now, from the slot under way on.
+        """
+        body = {"duration": f"PT{duration // timedelta(minutes=1)}M", "config": config}
+        client = self._connected()
+        try:
+            # Its own trigger_forecast cannot say all that the server's configuration knows.
+            answer, _ = await client.request(
+                uri=f"sensors/{sensor_id}/forecasts/trigger", json_payload=body, method="POST"
+            )
+            if not isinstance(answer, dict):
+                raise FlexMeasuresError(f"{answer!r}; expected a job")
+            await client.wait_for_job(answer["job"], timeout=FORECAST_WITHIN_S)
         except _TROUBLE as error:
             raise FlexMeasuresError(_reason(error)) from error
 
