@@ -49,6 +49,7 @@ class Follower:
     def _follow(self, trace: Trace, event: Mapping[str, Any]) -> None:
         expected = expected_values(event, self.sensor_map)
         trace.sensor_id, trace.unit, trace.values = expected.sensor_id, expected.unit, len(expected.values)
+        trace.begins_at = expected.start.isoformat()
         created, until = moment(event["created_at"]), self.clock() + self.timeout_s
 
         def posted() -> str:

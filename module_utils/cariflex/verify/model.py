@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 HOPS = ("delivered", "responded", "posted", "visible")
+DEVICE_HOPS = ("instructed", "obeyed")
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,25 @@ class Trace:
     kind: str
     event_id: str = ""
     modification: int = 0
+    begins_at: str = ""
     sensor_id: int = 0
     values: int = 0
     unit: str = ""
     hops_s: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(HOPS))
     problem: str = ""
+
+
+@dataclass
+class DeviceTrace:
+    """An event at one device. ``hops_s``: seconds since it began, None if not seen; powers in kW."""
+
+    device: str
+    greatest_kw: float = 0.0
+    allowed_kw: float = 0.0
+    power_kw: float | None = None
+    status: str = ""
+    hops_s: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(DEVICE_HOPS))
+    problem: str = "not looked at"
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,7 @@ class Report:
     at: str
     checks: Sequence[Check]
     traces: Sequence[Trace]
+    devices: Sequence[DeviceTrace] = ()
 
     @property
     def failures(self) -> list[str]:
@@ -54,7 +70,8 @@ class Report:
             for trace in self.traces
             if trace.problem
         ]
-        return failed + lost
+        deaf = [f"device {trace.device}: {trace.problem}" for trace in self.devices if trace.problem]
+        return failed + lost + deaf
 
     def as_json(self) -> dict[str, Any]:
         """Return the document for machines."""
@@ -64,6 +81,7 @@ class Report:
             "ok": not self.failures,
             "checks": [asdict(check) for check in self.checks],
             "events": [asdict(trace) for trace in self.traces],
+            "devices": [asdict(trace) for trace in self.devices],
             "failures": self.failures,
         }
 
@@ -76,27 +94,40 @@ class Report:
         ]
         lines = _aligned(rows)
         if self.traces:
-            rows = [["EVENT", "ID", "MOD", "SENSOR", "VALUES", "OK", *(f"{hop} s".upper() for hop in HOPS)]]
-            for trace in self.traces:
-                hops = [trace.hops_s[hop] for hop in HOPS]
-                rows.append(
-                    [
-                        trace.kind,
-                        trace.event_id or "-",
-                        str(trace.modification),
-                        str(trace.sensor_id or "-"),
-                        f"{trace.values} {trace.unit}".strip(),
-                        "NO" if trace.problem else "yes",
-                        *("-" if seconds is None else f"{seconds:.1f}" for seconds in hops),
-                    ]
-                )
-            lines += [
-                "",
-                *_aligned(rows),
-                "",
-                "Seconds count from the creation of the modification in the VTN.",
-            ]
+            lines += ["", *_aligned(_event_rows(self.traces)), ""]
+            lines += ["Seconds count from the creation of the modification in the VTN."]
+        if self.devices:
+            lines += ["", *_aligned(_device_rows(self.devices)), ""]
+            lines += ["Seconds count from the event's begin."]
         return lines
+
+
+def _event_rows(traces: Sequence[Trace]) -> list[list[str]]:
+    rows = [["EVENT", "ID", "MOD", "SENSOR", "VALUES", "OK", *(f"{hop} s".upper() for hop in HOPS)]]
+    for trace in traces:
+        head = [trace.kind, trace.event_id or "-", str(trace.modification), str(trace.sensor_id or "-")]
+        values = f"{trace.values} {trace.unit}".strip()
+        rows.append([*head, values, _ok(trace.problem), *(_seconds(trace.hops_s[hop]) for hop in HOPS)])
+    return rows
+
+
+def _device_rows(devices: Sequence[DeviceTrace]) -> list[list[str]]:
+    hops = (f"{hop} s".upper() for hop in DEVICE_HOPS)
+    rows = [["DEVICE", "MOST KW", "ALLOWED KW", "DRAWS KW", "INSTRUCTION", "OK", *hops]]
+    for trace in devices:
+        power = "-" if trace.power_kw is None else f"{trace.power_kw:.2f}"
+        head = [trace.device, f"{trace.greatest_kw:.2f}", f"{trace.allowed_kw:.2f}", power]
+        times = [_seconds(trace.hops_s[hop]) for hop in DEVICE_HOPS]
+        rows.append([*head, trace.status or "-", _ok(trace.problem), *times])
+    return rows
+
+
+def _ok(problem: str) -> str:
+    return "NO" if problem else "yes"
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.1f}"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
