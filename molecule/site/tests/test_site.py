@@ -55,6 +55,15 @@ def _sql(host, database, query):
     return answer.strip()
 
 
+UPGRADE = ("--header", "Connection: Upgrade", "--header", "Upgrade: websocket")
+UPGRADE += (
+    "--header",
+    "Sec-WebSocket-Version: 13",
+    "--header",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+
+
 def _http_code(host, *words):
     command = "curl --silent --show-error --output /dev/null --write-out '%%{http_code}' "
     return host.check_output(command + " ".join(["%s"] * len(words)), *words)
@@ -178,8 +187,21 @@ def test_the_s2_service_knows_every_resource_and_turns_strangers_away(host):
     sessions = json.loads(host.check_output("docker exec openadr-ven s2ctl sessions --json"))["sessions"]
     names = {f"{kind}_{number:02d}" for kind in ("battery", "ev") for number in range(1, 6)}
     assert {row["resource_id"] for row in sessions} == names
-    upgrade = ("--header", "Connection: Upgrade", "--header", "Upgrade: websocket")
-    assert _http_code(host, *upgrade, "http://192.168.240.11:8765/s2/battery_01") == "401"
+    assert _http_code(host, *UPGRADE, "http://192.168.240.11:8765/s2/battery_01") == "401"
+
+
+def test_a_resource_manager_comes_in_through_traefik_with_its_token_only(host):
+    token = host.check_output(
+        "python3 -c %s",
+        "import json; print(json.load(open('/opt/cariflex/secrets/openadr/s2_tokens.json'))['battery_01'])",
+    )
+    # An accepted session stays open: curl gives it up after some seconds, and the simulator comes back.
+    door = ("--insecure", "--http1.1", "--max-time", "5", "--resolve", "s2.localhost:443:127.0.0.1", *UPGRADE)
+    ask = "curl --silent --output /dev/null --write-out '%%{http_code}' " + " ".join(["%s"] * (len(door) + 3))
+    for sent, expected in ((token, "101"), ("of-a-stranger", "401")):
+        header = f"Authorization: Bearer {sent}"
+        answer = host.run(ask, *door, "--header", header, "https://s2.localhost/s2/battery_01")
+        assert answer.stdout == expected
 
 
 def test_flexmeasures_plans_consumption_as_positive_power(host):
