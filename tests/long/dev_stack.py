@@ -8,12 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 DEVICES = [f"{kind}_{number:02d}" for kind in ("battery", "ev") for number in range(1, 6)]
 # Sensors of a device's stored energy (kWh) and mean power (kW), from the specification's table.
 LEVEL_SENSORS = dict(zip(DEVICES, [*range(51, 56), *range(61, 66)], strict=True))
 POWER_SENSORS = dict(zip(DEVICES, [*range(1001, 1006), *range(1011, 1016)], strict=True))
-PRICE_SENSOR = 84
+CONSUMPTION_PRICE, PRODUCTION_PRICE = 84, 85
 CAPACITY = 0.4
 LEAST_BEFORE = 0.8
 SECRET = Path("/opt/cariflex/secrets/openadr/flexmeasures_user_openadr")
@@ -106,14 +107,21 @@ def all_capped() -> bool:
     return max(shares().values()) <= CAPACITY + 1e-6
 
 
-def post_price(eur_per_mwh: list[float], start: datetime) -> None:
-    """Post hourly prices as the VTN's own user does."""
+class Prices:
+    """Hourly prices in FlexMeasures (EUR/MWh), read and posted as the VTN's own user does."""
 
-    def ask(path: str, body: dict[str, Any], token: str = "") -> dict[str, Any]:
+    def __init__(self) -> None:
+        password = SECRET.read_text(encoding="utf-8").strip()
+        login = {"email": "openadr@cariflex.digitribe.fr", "password": password}
+        self._token = ""
+        self._token = str(self._ask("POST", "/api/requestAuthToken", login)["auth_token"])
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         connection = http.client.HTTPConnection(FLEXMEASURES, timeout=60)
         # FlexMeasures answers only to names that it trusts.
-        headers = {"Host": "flexmeasures-server", "Content-Type": "application/json", "Authorization": token}
-        connection.request("POST", path, json.dumps(body), headers)
+        headers = {"Host": "flexmeasures-server", "Content-Type": "application/json"}
+        headers |= {"Authorization": self._token} if self._token else {}
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
         answer = connection.getresponse()
         text = answer.read()
         connection.close()
@@ -121,11 +129,25 @@ def post_price(eur_per_mwh: list[float], start: datetime) -> None:
         found: dict[str, Any] = json.loads(text)
         return found
 
-    password = SECRET.read_text(encoding="utf-8").strip()
-    login = ask("/api/requestAuthToken", {"email": "openadr@cariflex.digitribe.fr", "password": password})
-    duration = f"PT{len(eur_per_mwh)}H"
-    body = {"values": eur_per_mwh, "start": start.isoformat(), "duration": duration, "unit": "EUR/MWh"}
-    ask(f"/api/v3_0/sensors/{PRICE_SENSOR}/data", body, login["auth_token"])
+    def read(self, sensor: int, start: datetime, hours: int) -> list[float]:
+        """The prices of the hours from ``start`` on, without the unknown ones at the end."""
+        query = urlencode({"start": start.isoformat(), "duration": f"PT{hours}H", "unit": "EUR/MWh"})
+        found = self._ask("GET", f"/api/v3_0/sensors/{sensor}/data?{query}")["values"]
+        return [value for value in found if value is not None]
+
+    def post(self, sensor: int, start: datetime, eur_per_mwh: list[float]) -> None:
+        """Post the prices of the hours from ``start`` on."""
+        body = {"values": eur_per_mwh, "start": start.isoformat(), "unit": "EUR/MWh"}
+        body["duration"] = f"PT{len(eur_per_mwh)}H"
+        self._ask("POST", f"/api/v3_0/sensors/{sensor}/data", body)
+
+
+def cancel_program_events() -> None:
+    """End the load-control and demand-response events of the day's program: tests publish their own."""
+    for event in json.loads(call("openadr-vtn", "vtnctl", "events", "--json"))["events"]:
+        is_price = any(signal["name"].endswith("_PRICE") for signal in event["signals"])
+        if not is_price and event["status"] in ("far", "near", "active"):
+            call("openadr-vtn", "vtnctl", "cancel", event["event_id"])
 
 
 def five_minutes(moment: datetime) -> datetime:
