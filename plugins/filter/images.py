@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ if _OWN_MODULE_UTILS not in ansible.module_utils.__path__:
 from ansible.module_utils.cariflex.images import context, plan, prune
 
 
+# One task's templates ask for the plan a dozen times; the process that evaluates them lives for that task.
+@functools.cache
+def _read(root: str, folder: str, extra: frozenset[tuple[str, str]]) -> list[context.ContextFile]:
+    return context.read_context(Path(root), folder, dict(extra))
+
+
 def image_plan(
     recipes: Mapping[str, Mapping[str, Any]], root: str, wanted: Collection[str], refresh_date: str, arch: str
 ) -> list[dict[str, Any]]:
@@ -26,7 +33,7 @@ def image_plan(
     """
 
     def read(recipe: plan.Recipe) -> list[context.ContextFile]:
-        return context.read_context(Path(root), recipe.context, recipe.extra)
+        return _read(str(root), str(recipe.context), frozenset(recipe.extra.items()))
 
     try:
         table = plan.parse_recipes(recipes)
@@ -46,7 +53,7 @@ def image_requests(
     def archive(image: Mapping[str, Any]) -> str:
         if image["kind"] != "dockerfile":
             return ""
-        return context.pack(context.read_context(Path(root), image["context"], image["extra"]))
+        return context.pack(_read(str(root), str(image["context"]), frozenset(image["extra"].items())))
 
     taken = ("name", "kind", "ref", "suite", "base_ref", "target", "disk_mb")
     try:
