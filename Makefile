@@ -64,6 +64,15 @@ rotate: venv ## change one secret everywhere and prove the old one dead (ENV, SE
 	ansible-playbook -i $(INVENTORY) playbooks/operations/prove_rotated.yml -e @build/rotate/$(ENV).json
 	rm build/rotate/$(ENV).json
 
+.PHONY: push
+push: ## give the environment's registry the images that it lacks, built here (ENV)
+	@scripts/bootstrap.sh controller root
+	ansible-playbook -i $(INVENTORY) playbooks/operations/push.yml $(ARGS)
+
+.PHONY: pin
+pin: venv ## ask the environment's registry for each image's digest and write image_lock.yml (ENV)
+	ansible-playbook -i $(INVENTORY) playbooks/operations/pin.yml $(ARGS)
+
 .PHONY: status
 status: venv ## state of every container, database, archives, disk forecast (ENV)
 	ansible-playbook -i $(INVENTORY) playbooks/operations/status.yml $(ARGS)

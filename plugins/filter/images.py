@@ -15,7 +15,7 @@ _OWN_MODULE_UTILS = str(Path(__file__).resolve().parents[2] / "module_utils")
 if _OWN_MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_OWN_MODULE_UTILS)
 
-from ansible.module_utils.cariflex.images import context, plan, prune
+from ansible.module_utils.cariflex.images import context, lock, plan, prune
 
 
 # One task's templates ask for the plan a dozen times; the process that evaluates them lives for that task.
@@ -84,4 +84,6 @@ class FilterModule:
             "cariflex_image_result": plan.chosen_images,
             "cariflex_image_absent": plan.absent_reasons,
             "cariflex_image_may_prune": prune.may_prune,
+            "cariflex_image_locked": lock.locked_refs,
+            "cariflex_image_unlocked": lock.unlocked_reasons,
         }
