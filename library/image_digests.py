@@ -28,7 +28,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 locked: {description: Name -> reference with its digest., type: dict, returned: success}
-missing: {description: Names of the images that their registry lacks., type: list, elements: str, returned: success}
+missing: {description: Images that their registry lacks., type: list, elements: str, returned: success}
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -57,7 +57,7 @@ def main() -> None:
     if missing and not module.params["missing_ok"]:
         absent = ", ".join(f"{name} ({refs[name]})" for name in missing)
         module.fail_json(
-            msg=f"no such image in the registry: {absent}; expected each. Fix: make push, or correct the reference.",
+            msg=f"not in the registry: {absent}; expected each. Fix: make push, or correct the reference.",
             missing=missing,
         )
     locked = {name: f"{refs[name].partition('@')[0]}@{digest}" for name, digest in digests.items() if digest}

@@ -8,7 +8,15 @@ import pytest
 from tests.container.flexmeasures_database import database, postgres_cluster
 from tests.container.registries import registry, registry_program, settings
 
-__all__ = ["database", "no_platforms", "postgres_cluster", "project_root", "registry", "registry_program", "settings"]
+__all__ = [
+    "database",
+    "no_platforms",
+    "postgres_cluster",
+    "project_root",
+    "registry",
+    "registry_program",
+    "settings",
+]
 # Another value keeps a second run on the same machine apart.
 SUFFIX = os.environ.get("CARIFLEX_TEST_SUFFIX", "")
 LABEL = f"label=fr.cariflex.test=cariflex-test{SUFFIX}"

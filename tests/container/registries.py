@@ -182,10 +182,15 @@ def run_role(
     """Run the role's tasks with ``settings`` and ``changes`` as its variables."""
     playbook = folder / "images.yml"
     playbook.write_text(PLAYBOOK.format(tasks_from=tasks_from), encoding="utf-8")
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local", str(playbook)]
+    # Variables of the inventory, as in an environment: what a task file gives its own tasks wins over them.
+    inventory = folder / "hosts.yml"
     # The system's Python, as on a real host: only that one has apt's module.
-    command += ["-e", "ansible_python_interpreter=/usr/bin/python3"]
-    command += ["-e", json.dumps({**settings, **changes}), *(["--check", "--diff"] if check else [])]
+    host = {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3"}
+    inventory.write_text(
+        json.dumps({"all": {"hosts": {"localhost": {**host, **settings, **changes}}}}), encoding="utf-8"
+    )
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), str(playbook)]
+    command += ["--check", "--diff"] if check else []
     env = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
     done = subprocess.run(
         command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
@@ -200,4 +205,3 @@ def run_role(
     answers = [task["hosts"]["localhost"] for task in tasks if task["task"]["name"] == "Show the answer"]
     facts = answers[0].get("msg") if answers else None
     return Run(done.returncode, changed, facts if isinstance(facts, dict) else {}, done.stdout)
-

@@ -19,6 +19,7 @@ DEFAULT = [
     ["docker_engine"],
     ["networks"],
     ["flexmeasures", "sensor_map", "openadr"],
+    ["firewall"],
     ["postgres"],
     ["traefik"],
     ["redis"],
@@ -26,7 +27,8 @@ DEFAULT = [
     ["images"],
 ]
 ALTERNATIVE = [
-    ["firewall"],
+    ["prod"],
+    ["firewall_lock_out"],
     ["docker_engine_alternative"],
     ["docker_engine_bookworm"],
     ["networks_alternative"],

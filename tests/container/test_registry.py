@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.container.registries import Registry, output, run_role
 
 pytestmark = pytest.mark.container

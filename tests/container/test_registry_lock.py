@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from tests.container.registries import Registry, Run, output, run_role
 
 pytestmark = pytest.mark.container

@@ -17,6 +17,8 @@ from ansible.module_utils.cariflex.errors import CariflexError
 from ansible.module_utils.cariflex.firewall.planner import Found, Plan
 
 UNIT = "cariflex-firewall-guard"
+# Exists when the newest change was undone.
+ROLLED_BACK = "rolled-back"
 RULES = Path("/etc/ufw")
 DEFAULTS_FILE = Path("/etc/default/ufw")
 SAVED_FILES = ("user.rules", "user6.rules", "after.rules", "after6.rules", "ufw.conf")
@@ -25,6 +27,7 @@ _ROLLBACK = """\
 #!/bin/sh
 # Puts the firewall back as it was before a change that nobody confirmed.
 set -u
+touch {mark}
 cp -p {saved}/default /etc/default/ufw
 cp -p {saved}/*.rules {saved}/ufw.conf /etc/ufw/
 {resume}
@@ -74,17 +77,27 @@ class Ufw:
                 self._call([program, "--test", "--noflush", handle.name])
 
     def guard(self, active: bool, seconds: int) -> None:
-        """Start the timer that undoes everything after ``seconds``; ``active``: whether UFW was on."""
+        """Start the timer that undoes everything after ``seconds``; ``active``: whether UFW was on.
+
+        CariflexError while an earlier change is just being undone.
+        """
+        if self.run(["systemctl", "is-active", "--quiet", f"{UNIT}.service"])[0] == 0:
+            raise CariflexError(
+                f"{UNIT}.service is undoing an unconfirmed change. Wait for its end, then deploy."
+            )
         # A change that still waits for its confirmation: what was good is what stood before that one.
         if self.run(["systemctl", "is-active", "--quiet", f"{UNIT}.timer"])[0] == 0:
             self._call(["systemctl", "stop", f"{UNIT}.timer"])
         else:
             self._save(active)
+        (self.state_dir / ROLLED_BACK).unlink(missing_ok=True)
         self._call(
             [
                 "systemd-run",
                 f"--unit={UNIT}",
                 "--collect",
+                # Without it systemd may be a minute late.
+                "--timer-property=AccuracySec=1s",
                 f"--on-active={seconds}s",
                 "--quiet",
                 str(self.state_dir / "rollback"),
@@ -100,7 +113,9 @@ class Ufw:
         shutil.copy2(DEFAULTS_FILE, saved / "default")
         script = self.state_dir / "rollback"
         resume = _RESUME_ACTIVE if active else _RESUME_INACTIVE
-        script.write_text(_ROLLBACK.format(saved=saved, resume=resume), encoding="utf-8")
+        script.write_text(
+            _ROLLBACK.format(saved=saved, resume=resume, mark=self.state_dir / ROLLED_BACK), encoding="utf-8"
+        )
         script.chmod(0o700)
 
     def apply(self, plan: Plan) -> None:

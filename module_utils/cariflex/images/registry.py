@@ -73,13 +73,13 @@ class Registries:
                 return None
             remedy = "docker login there first" if error.code in (401, 403) else "look at its log"
             raise ApiError(
-                f"{ref}: the registry {reference.registry} answers {error.code}; expected a manifest. Fix: {remedy}."
+                f"{ref}: {reference.registry} answers {error.code}; expected a manifest. Fix: {remedy}."
             ) from error
         except (OSError, OpenUrlError, HTTPException) as error:
             reason = error.reason if isinstance(error, URLError) else error
             raise UnreachableError(
-                f"{ref}: no answer from the registry {reference.registry} ({reason}). Fix: start it, or correct "
-                "images_registry_prefix; one without TLS needs images_registry_insecure."
+                f"{ref}: no answer from the registry {reference.registry} ({reason}). Fix: start it, or "
+                "correct images_registry_prefix; one without TLS needs images_registry_insecure."
             ) from error
         found = "sha256:" + hashlib.sha256(content).hexdigest()
         if told and told != found:
@@ -107,7 +107,7 @@ class Registries:
         return self._session.open("GET", url, headers=dict(headers))
 
     def _log_in(self, reference: Reference, challenge: str) -> str:
-        """Return the Authorization header for a path: our login, or a token that the registry's service gives."""
+        """Return an Authorization header for a path: our login, or a token that it buys."""
         login = docker_login(reference.registry)
         basic = "Basic " + base64.b64encode(":".join(login).encode()).decode() if login else ""
         kind, _, rest = challenge.partition(" ")
