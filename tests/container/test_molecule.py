@@ -19,7 +19,6 @@ DEFAULT = [
     ["docker_engine"],
     ["networks"],
     ["flexmeasures", "sensor_map", "openadr"],
-    ["firewall"],
     ["postgres"],
     ["traefik"],
     ["redis"],
@@ -28,6 +27,7 @@ DEFAULT = [
 ]
 ALTERNATIVE = [
     ["prod"],
+    ["firewall"],
     ["firewall_lock_out"],
     ["docker_engine_alternative"],
     ["docker_engine_bookworm"],
