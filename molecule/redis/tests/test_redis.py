@@ -1,5 +1,7 @@
 """Asks Redis itself."""
 
+import pytest
+
 AUTHENTICATED = 'REDISCLI_AUTH="$(cat /run/secrets/redis_password)" redis-cli '
 
 
@@ -26,6 +28,36 @@ def test_jobs_are_never_evicted(host):
 def test_no_user_needs_no_password(host):
     users = _run(host, AUTHENTICATED + "acl list").splitlines()
     assert [user for user in users if "nopass" in user] == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "flushall",
+        "flushdb",
+        "config set dir /tmp",
+        "config set requirepass ''",
+        "acl setuser default nopass",
+        "acl setuser other on nopass +@all",
+        "debug sleep 0",
+        "shutdown nosave",
+        "replicaof 127.0.0.1 1",
+        "slaveof no one",
+        "module load /tmp/x.so",
+        "migrate 127.0.0.1 1 key 0 1",
+        "monitor",
+        "keys '*'",
+    ],
+)
+def test_what_ends_or_opens_the_server_is_off(host, command):
+    answer = _run(host, f"{AUTHENTICATED} {command}")
+
+    assert answer.startswith("NOPERM"), answer
+
+
+def test_the_password_stands_in_no_file_but_the_secret(host):
+    password = host.check_output("cat /opt/cariflex/secrets/redis/redis_password").strip()
+    assert password not in host.file("/opt/cariflex/config/redis/redis.conf").content_string
 
 
 def test_written_data_survives_a_restart(host):
