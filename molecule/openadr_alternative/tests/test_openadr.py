@@ -38,3 +38,20 @@ def test_only_prices_are_offered_and_they_arrive(host):
         for signal in found["signals"]
     }
     assert kinds == {"ELECTRICITY_PRICE"}
+
+
+def test_flexmeasures_and_the_vtn_speak_tls_with_the_database(host):
+    query = (
+        "SELECT usename, bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) "
+        "WHERE client_addr IS NOT NULL GROUP BY 1 ORDER BY 1"
+    )
+    found = host.check_output("docker exec flexmeasures-db psql -X -qtA -U postgres -c %s", query)
+    assert found.split() == ["flexmeasures|t", "openadr|t"]
+
+
+def test_both_would_refuse_another_server(host):
+    """What each was given names the certificate that the server must show."""
+    config = json.loads(host.check_output("docker exec openadr-vtn cat /etc/cariflex/config.json"))
+    assert config["database"]["ca_file"] == "/etc/cariflex-database/server.crt"
+    uri = host.check_output("docker exec flexmeasures-server cat /etc/flexmeasures/.flexmeasures.cfg")
+    assert "sslmode=verify-full&sslrootcert=/etc/cariflex-database/server.crt" in uri

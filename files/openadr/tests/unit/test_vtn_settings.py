@@ -18,6 +18,15 @@ def test_vtn_settings__complete__converted(tmp_path: Path) -> None:
     assert settings.admin_token == TOKEN
 
 
+def test_vtn_settings__database_certificate__only_where_given(tmp_path: Path) -> None:
+    raw = raw_vtn_config(tmp_path)
+    assert vtn_settings(raw).database.ca_file is None
+
+    raw["database"] |= {"ca_file": "/etc/cariflex-database/server.crt"}
+
+    assert vtn_settings(raw).database.ca_file == "/etc/cariflex-database/server.crt"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -28,13 +28,14 @@ class VenIdentity:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """Where the database is; ``host`` may be a socket's directory."""
+    """Where the database is; ``host`` may be a socket's directory. ``ca_file`` None: without TLS."""
 
     host: str
     port: int
     name: str
     user: str
     password: str
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ def _database(raw: dict[str, Any]) -> DatabaseSettings:
         name=text(raw, "name"),
         user=text(raw, "user"),
         password=secret(text(raw, "password_file")),
+        ca_file=text(raw, "ca_file") if raw.get("ca_file") is not None else None,
     )
 
 

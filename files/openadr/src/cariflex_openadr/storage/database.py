@@ -53,6 +53,8 @@ class Database:
     """A pool of connections; times come back in UTC."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
+        # With its certificate at hand, the server must show it and be called as it says.
+        tls = {"sslmode": "verify-full", "sslrootcert": settings.ca_file} if settings.ca_file else {}
         self._conninfo = make_conninfo(
             host=settings.host,
             port=settings.port,
@@ -65,6 +67,7 @@ class Database:
             keepalives_idle=30,
             keepalives_interval=5,
             keepalives_count=3,
+            **tls,
         )
         self._pool: AsyncConnectionPool[Connection] | None = None
 
