@@ -103,6 +103,7 @@ cache_connection: {tmp_path}/cache
         ("sections: [Nope]", "section nope: does not exist, expected one of Cariflex, Office"),
         ("filters: {colour: red}", "filter colour: no such field"),
         ("app_code: wrong", "401 Unauthorized"),
+        ("strict: true\ncompose: {site: phpipam_nothing}", "Could not set site for host"),
     ],
 )
 def test_inventory__fails_closed(filled, tmp_path, project_root, text, message):

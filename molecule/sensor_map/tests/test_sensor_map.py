@@ -27,6 +27,10 @@ def test_the_fixed_ids_are_those_of_the_specification(host):
     assert {84, 86, 87} <= ids
 
 
+def test_the_map_spans_files(host):
+    assert [s["name"] for s in _map(host) if s["asset"] == "Annex"] == ["annex_power"]
+
+
 def test_the_next_sensor_gets_a_free_id(host):
     found = _sql(host, "SELECT last_value >= (SELECT max(id) FROM sensor) FROM sensor_id_seq")
     assert found == ["t"]
