@@ -93,6 +93,10 @@ backup: venv ## make one archive now (ENV)
 restore: venv ## put an archive back: FROM=latest|NAME|FILE (ENV); asks first
 	ansible-playbook -i $(INVENTORY) playbooks/operations/restore.yml -e restore_from=$(FROM) $(ARGS)
 
+.PHONY: retention
+retention: venv ## thin and delete old beliefs as the rules say; DRY=1 only tells (ENV)
+	ansible-playbook -i $(INVENTORY) playbooks/operations/retention.yml -e dry_run=$(if $(DRY),true,false) $(ARGS)
+
 .PHONY: restore-drill
 restore-drill: venv ## restore an archive into a scratch stack, ask it, measure RPO and RTO (ENV, FROM)
 	ansible-playbook -i $(INVENTORY) playbooks/operations/restore_drill.yml -e restore_from=$(FROM) $(ARGS)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-from cariflex_backup import backup, drill, metrics, restore, settings
+from cariflex_backup import backup, beliefs, drill, metrics, restore, settings
 from cariflex_backup.errors import BackupError
 from cariflex_backup.settings import Settings
 
@@ -27,6 +27,8 @@ def _arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("backup", help="make one archive")
     commands.add_parser("list", help="name the archives, oldest first")
+    thin = commands.add_parser("thin", help="thin and delete old beliefs as the rules say")
+    thin.add_argument("--dry-run", action="store_true", help="only tell what would go")
     for name, text in {
         "check": "verify an archive and compare it with this host",
         "restore": "put an archive's data back",
@@ -78,6 +80,8 @@ def _run(known: Settings, arguments: argparse.Namespace) -> None:
     elif arguments.command == "backup":
         _archive_path, values = backup.create(known, say)
         metrics.update(known.metrics_file, values)
+    elif arguments.command == "thin":
+        metrics.update(known.metrics_file, beliefs.thin(known, say, dry_run=arguments.dry_run))
     else:
         path = _archive(known, arguments.archive)
         identity = _identity(known, arguments.identity)
@@ -100,7 +104,7 @@ def main() -> int:
     """Run one command; 0 when it did all it should."""
     signal.signal(signal.SIGTERM, _terminated)
     arguments = _arguments()
-    measured = {"backup": "backup", "drill": "restore_drill"}.get(arguments.command)
+    measured = {"backup": "backup", "drill": "restore_drill", "thin": "retention"}.get(arguments.command)
     started = time.time()
     known, status = None, 1
     try:

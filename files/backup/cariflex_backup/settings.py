@@ -9,6 +9,7 @@ from typing import Any
 
 from cariflex_backup.errors import BackupError
 from cariflex_backup.retention import Rules
+from cariflex_backup.thinning import Rule
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Settings:
     :param schema_revision: of FlexMeasures' database, as this host's release wants it.
     :param sensor_map: the rendered map with all fixed sensor ids.
     :param newest_belief_s: how old a healthy system's newest belief may be, in seconds.
+    :param belief_retention: what becomes of old beliefs; a sensor without a rule keeps all.
     """
 
     environment: str
@@ -72,6 +74,7 @@ class Settings:
     schema_revision: str
     sensor_map: Path
     newest_belief_s: float
+    belief_retention: tuple[Rule, ...]
 
     @property
     def encrypted(self) -> bool:
@@ -94,6 +97,15 @@ def load(path: Path) -> Settings:
             volumes=tuple(VolumeSource(v["name"], v["kind"], bool(v["secret"])) for v in raw["volumes"]),
             rules=Rules(int(raw["daily_days"]), int(raw["weekly_weeks"])),
             newest_belief_s=float(raw["newest_belief_s"]),
+            belief_retention=tuple(
+                Rule(
+                    tuple(map(str, rule["sensors"])),
+                    int(rule["keep_days"]),
+                    int(rule["resolution_s"]),
+                    int(rule["delete_after_days"]),
+                )
+                for rule in raw["belief_retention"]
+            ),
         )
     except OSError as error:
         raise BackupError(

@@ -130,6 +130,7 @@ class Stack:
             "weekly_weeks": 12,
             "schema_revision": "3bc1e29ca1f4",
             "newest_belief_s": 900,
+            "belief_retention": [],
         }
 
     def write_files(self) -> None:
