@@ -22,8 +22,8 @@ SELECT date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + make_int
 FROM jsonb_to_recordset(:'rows')
   AS r(start_s int, horizon_s int, p float, value float, sensor int, source int)
 """
-# What dashboards and FlexMeasures ask for in steps: the newest belief of each event, schedules apart; the mean
-# of a power, the level at the step's beginning.
+# What dashboards and FlexMeasures ask for in steps: the newest belief of each event, schedules apart; the
+# mean of a power, the level at the step's beginning.
 IN_STEPS = """
 WITH belief AS (
   SELECT b.*, d.type = 'scheduler' AS planned, date_bin('15 min', event_start, '2000-01-01Z') AS step
