@@ -97,6 +97,12 @@ restore: venv ## put an archive back: FROM=latest|NAME|FILE (ENV); asks first
 retention: venv ## thin and delete old beliefs as the rules say; DRY=1 only tells (ENV)
 	ansible-playbook -i $(INVENTORY) playbooks/operations/retention.yml -e dry_run=$(if $(DRY),true,false) $(ARGS)
 
+# Two runs, one an environment: what crosses between them is the anonymised archive alone.
+.PHONY: refresh-test-data
+refresh-test-data: venv ## give test the data of prod's newest archive, anonymised; asks first
+	ansible-playbook -i inventories/prod playbooks/operations/refresh_test_data.yml -e refresh_from=$(FROM) $(ARGS)
+	ansible-playbook -i inventories/test playbooks/operations/restore.yml -e restore_from=$(CURDIR)/build/test_data/test_data.tar.gz
+
 .PHONY: restore-drill
 restore-drill: venv ## restore an archive into a scratch stack, ask it, measure RPO and RTO (ENV, FROM)
 	ansible-playbook -i $(INVENTORY) playbooks/operations/restore_drill.yml -e restore_from=$(FROM) $(ARGS)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-from cariflex_backup import backup, beliefs, drill, metrics, restore, settings
+from cariflex_backup import anonymise, backup, beliefs, drill, metrics, restore, settings
 from cariflex_backup.errors import BackupError
 from cariflex_backup.settings import Settings
 
@@ -33,6 +33,7 @@ def _arguments() -> argparse.Namespace:
         "check": "verify an archive and compare it with this host",
         "restore": "put an archive's data back",
         "drill": "restore an archive into a scratch stack and measure it",
+        "anonymise": "make an anonymised archive for the test environment",
     }.items():
         command = commands.add_parser(name, help=text)
         command.add_argument("archive", help="file, name in the backup directory, or latest")
@@ -41,6 +42,9 @@ def _arguments() -> argparse.Namespace:
             command.add_argument(
                 "--confirm", default="", help="the environment's name: data there are replaced"
             )
+        if name == "anonymise":
+            command.add_argument("--key", type=Path, required=True, help="file with the key of all names")
+            command.add_argument("--output", type=Path, required=True, help="file of the new archive")
     return parser.parse_args()
 
 
@@ -96,6 +100,9 @@ def _run(known: Settings, arguments: argparse.Namespace) -> None:
                     "it replaces that environment's data; nothing was changed"
                 )
             restore.restore(known, path, identity, say)
+        elif arguments.command == "anonymise":
+            key = arguments.key.read_text(encoding="utf-8").strip()
+            anonymise.anonymise(known, path, identity, key, arguments.output, say)
         else:
             metrics.update(known.metrics_file, drill.run_drill(known, path, identity, say))
 

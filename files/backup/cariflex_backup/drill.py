@@ -70,7 +70,7 @@ def run_drill(
         content = staging / "content"
         manifest = archives.verify(path, identity, extract_to=content)
         rpo_s = age_s(manifest)
-        with _scratch(settings, manifest, content, staging / "secrets") as (database, server):
+        with scratch(settings, manifest, content, staging / "secrets") as (database, server):
             postgres = Postgres(database, settings.database_user)
             for dumped in manifest.databases:
                 load(postgres, dumped, content / f"databases/{dumped.name}.dump", dumped.name)
@@ -135,9 +135,7 @@ def _assert_login(server: str, say: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _scratch(
-    settings: Settings, manifest: Manifest, content: Path, folder: Path
-) -> Iterator[tuple[str, str]]:
+def scratch(settings: Settings, manifest: Manifest, content: Path, folder: Path) -> Iterator[tuple[str, str]]:
     """Run PostgreSQL, Redis and FlexMeasures as the archive describes them, on a closed network.
 
     Yields the names of the database's and the server's containers; '' for a server that the archive lacks.

@@ -36,7 +36,10 @@ class Database:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The archive's table of contents; `taken` is ISO 8601 UTC, `versions` names what wrote it."""
+    """The archive's table of contents; `taken` is ISO 8601 UTC, `versions` names what wrote it.
+
+    :param anonymised: it holds the databases alone, for a test environment.
+    """
 
     environment: str
     taken: str
@@ -48,6 +51,7 @@ class Manifest:
     roles: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     needs_secrets: list[str] = field(default_factory=list)
+    anonymised: bool = False
     format: int = FORMAT
 
     def to_json(self) -> bytes:
@@ -88,6 +92,17 @@ def describe(root: Path, path: str) -> Member:
     with (root / path).open("rb") as stream:
         size, sha256 = digest(stream)
     return Member(path, size, sha256)
+
+
+def misplaced(archive: Manifest, environment: str) -> str:
+    """Return why an archive is not for this environment, '' when it is."""
+    if archive.anonymised and environment == "prod":
+        return "is anonymised, expected real data in prod; use another archive"
+    if archive.environment == "prod" and environment != "prod" and not archive.anonymised:
+        return (
+            f"holds real data of prod, expected none in {environment}; make refresh-test-data anonymises it"
+        )
+    return ""
 
 
 def incompatibilities(archive: Manifest, versions: dict[str, str], revision: str) -> list[str]:

@@ -40,6 +40,8 @@ _DROP = 'DROP DATABASE IF EXISTS :"name" WITH (FORCE)'
 def check(settings: Settings, path: Path, identity: bytes) -> Manifest:
     """Verify the archive and compare it with this host; raise BackupError before anything is changed."""
     manifest = archives.verify(path, identity)
+    if reason := manifests.misplaced(manifest, settings.environment):
+        raise BackupError(f"archive {path}: {reason}. Nothing was changed")
     engine = Engine()
     versions = {"flexmeasures": flexmeasures_version(engine, settings.flexmeasures_container)}
     if engine.is_running(settings.database_container):
@@ -126,7 +128,10 @@ def _swap(postgres: Postgres, names: Iterable[str]) -> None:
 
 
 def _redis(settings: Settings, engine: Engine, dump: Path) -> None:
-    """Give the stopped Redis the dump as the base of its append-only file, the one it reads at start."""
+    """Give the stopped Redis the dump as the base of its append-only file, the one it reads at start.
+
+    Without a dump, as in an anonymised archive, it starts empty: its jobs belong to data that are gone.
+    """
     path = engine.volume_path(settings.redis_volume)
     if path is None:
         raise BackupError(f"volume {settings.redis_volume}: does not exist; run make deploy first")
@@ -134,6 +139,8 @@ def _redis(settings: Settings, engine: Engine, dump: Path) -> None:
     folder = path / "appendonlydir"
     shutil.rmtree(folder, ignore_errors=True)
     (path / "dump.rdb").unlink(missing_ok=True)
+    if not dump.is_file():
+        return
     folder.mkdir(mode=0o755)
     shutil.copyfile(dump, folder / "appendonly.aof.1.base.rdb")
     (folder / "appendonly.aof.manifest").write_text(

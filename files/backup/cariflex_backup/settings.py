@@ -74,7 +74,7 @@ class Settings:
     schema_revision: str
     sensor_map: Path
     newest_belief_s: float
-    belief_retention: tuple[Rule, ...]
+    belief_retention: tuple[Rule, ...] = ()
 
     @property
     def encrypted(self) -> bool:
@@ -104,7 +104,7 @@ def load(path: Path) -> Settings:
                     int(rule["resolution_s"]),
                     int(rule["delete_after_days"]),
                 )
-                for rule in raw["belief_retention"]
+                for rule in raw.get("belief_retention", ())
             ),
         )
     except OSError as error:

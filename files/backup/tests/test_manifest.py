@@ -1,12 +1,13 @@
 """Which archives a host takes."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from cariflex_backup import manifest as manifests
 from cariflex_backup.errors import BackupError
-from cariflex_backup.manifest import Database, Manifest, incompatibilities
+from cariflex_backup.manifest import Database, Manifest, incompatibilities, misplaced
 
 
 def _archive(revision="3bc1e29ca1f4", **versions):
@@ -74,3 +75,18 @@ def test_parse__format_of_a_later_program__is_refused_with_the_release():
 def test_parse__not_a_manifest__is_refused(text):
     with pytest.raises(BackupError, match="cannot be read"):
         manifests.parse(text, "x.tar.gz")
+
+
+@pytest.mark.parametrize(
+    ("source", "anonymised", "environment", "told"),
+    [
+        ("prod", False, "prod", ""),
+        ("prod", True, "test", ""),
+        ("test", False, "dev", ""),
+        ("prod", False, "test", "holds real data of prod, expected none in test"),
+        ("prod", True, "prod", "is anonymised, expected real data in prod"),
+    ],
+)
+def test_misplaced__real_data_stay_in_prod(source, anonymised, environment, told):
+    archive = replace(_archive(), environment=source, anonymised=anonymised)
+    assert misplaced(archive, environment)[: len(told) or None] == told
