@@ -7,6 +7,7 @@ INSERT INTO rule (tab, col, how) VALUES
   ('opt', '*', 'empty'),
   ('opt_schedule', '*', 'empty'),
   ('program_day', '*', 'empty'),
+  ('program_profile', '*', 'empty'),
   ('report_offer', '*', 'empty'),
   ('report_request', '*', 'empty'),
   ('report_value', '*', 'empty'),
