@@ -82,8 +82,8 @@ def find_modules() -> None:
 def run_module(arguments: dict[str, Any]) -> dict[str, Any]:
     """Run the module in this process.
 
-    Returns seconds, those of them with the database, the processor's seconds (without the database's own), and
-    whether it changed something.
+    Returns seconds, those of them with the database, the processor's seconds (without the database's own),
+    and whether it changed something.
     """
     flexmeasures_sensors: Any = importlib.import_module("flexmeasures_sensors")
     from ansible.module_utils.testing import patch_module_args
