@@ -1,10 +1,15 @@
 """Asks systemd about the timers, and the installed program about itself."""
 
 PROGRAM = "/opt/cariflex/backup/cariflex-backup"
+TIMERS = {
+    "backup": "*-*-* 02:15:00 UTC",
+    "restore-drill": "Sun *-*-* 03:30:00 UTC",
+    "retention": "Sun *-*-* 04:15:00 UTC",
+}
 
 
 def test_the_timers_run_at_the_wanted_times(host):
-    for name, when in {"backup": "*-*-* 02:15:00 UTC", "restore-drill": "Sun *-*-* 03:30:00 UTC"}.items():
+    for name, when in TIMERS.items():
         timer = f"cariflex-{name}.timer"
         assert host.check_output("systemctl is-active %s", timer) == "active"
         assert host.check_output("systemctl is-enabled %s", timer) == "enabled"
@@ -40,3 +45,17 @@ def test_the_sources_of_the_release_lie_on_the_host(host):
     names = host.check_output("tar --list --file /opt/cariflex/backup/sources.tar").splitlines()
     assert {"files/postgres/Dockerfile", "files/openadr/pyproject.toml", "playbooks/site.yml"} <= set(names)
     assert [name for name in names if "__pycache__" in name or ".secrets" in name] == []
+
+
+def test_retention__knows_its_rules_and_fails_loudly_without_a_database(host):
+    rules = host.check_output("cat /opt/cariflex/backup/settings.json")
+    assert '"bat_{nn}_power"' in rules
+    host.run("systemctl start cariflex-retention.service")
+    assert (
+        host.check_output("systemctl show --property=Result --value cariflex-retention.service")
+        == "exit-code"
+    )
+    log = host.check_output("journalctl --unit cariflex-retention.service --output cat")
+    assert "cariflex-backup: docker exec -i flexmeasures-db psql" in log
+    metrics = host.file("/opt/cariflex/metrics/backup.prom").content_string
+    assert "cariflex_retention_last_run_failed 1" in metrics
