@@ -112,6 +112,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _terminated)
     arguments = _arguments()
     measured = {"backup": "backup", "drill": "restore_drill", "thin": "retention"}.get(arguments.command)
+    if getattr(arguments, "dry_run", False):
+        measured = None
     started = time.time()
     known, status = None, 1
     try:
