@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures phpipam_sync against one task an address, on a phpIPAM double on this machine.
 
-``make bench-ipam`` writes ``build/bench/ipam.json``: a list of figures, as the other benches do.
+``make bench-ipam`` writes ``build/bench/ipam.json``: a list of figures, as the other benches do. With
+``SIZES="1 50"`` it measures these alone; figures of other sizes stay.
 Each figure is one run of ``ansible-playbook``, its start-up included. The double answers faster than a real
 phpIPAM across a network, so a real difference is larger: it follows the requests, which are counted too.
 """
@@ -24,7 +25,7 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REPORT = REPOSITORY / "build" / "bench" / "ipam.json"
-SIZES = (1, 50, 250, 1000)
+SIZES = tuple(map(int, os.environ.get("SIZES", "1 50 250 1000").split()))
 # One task an address takes a few tenths of a second: beyond this many addresses the peer runs on SAMPLE
 # of them, in a subnet that holds the others, and what it took is multiplied. The figure's name says so.
 LARGEST_PEER = int(os.environ.get("LARGEST_PEER", "250"))
@@ -138,13 +139,17 @@ def measure(count: int, folder: Path) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Measure, print and write the report."""
-    report = []
+    known = json.loads(REPORT.read_text(encoding="utf-8")) if REPORT.is_file() else []
+    figures: dict[int, list[dict[str, Any]]] = {}
+    for line in known:
+        figures.setdefault(int(line["name"].split()[0]), []).append(line)
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         for count in SIZES:
-            report.extend(measure(count, Path(name)))
-            print("\n".join(json.dumps(line) for line in report[-4:]), flush=True)
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            figures[count] = measure(count, Path(name))
+            print("\n".join(json.dumps(line) for line in figures[count]), flush=True)
+            report = [line for size in sorted(figures) for line in figures[size]]
+            REPORT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(f"written to {REPORT.relative_to(REPOSITORY)}")
 
 
