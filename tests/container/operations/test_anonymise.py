@@ -30,6 +30,7 @@ VOCABULARY = {
 DEMANDED = {
     "ven.origin": "operator",
     "ven.fingerprint": "ab" * 32,
+    "report_request.origin": "plan",
     "opt.opt": "optIn",
     "opt_schedule.opt": "optIn",
     "event.ends_at": "2030-01-02T00:00:00Z",
