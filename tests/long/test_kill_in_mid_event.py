@@ -122,5 +122,5 @@ def _check_values(start: datetime, end: datetime, gap: datetime | None) -> None:
         return wanted <= found
 
     # The last slot ends up to five minutes after the event; the outbox waits for a server that was killed.
-    await_that("all values in FlexMeasures", measured, timeout_s=600)
+    await_that("all values in FlexMeasures", measured, timeout_s=1200)
     assert sql(DOUBLED, **window) == []

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cariflex_s2.clients.flexmeasures import FlexMeasuresError, ScheduleServer
+from cariflex_s2.domain.schedule import EPOCH
 from cariflex_s2.metrics import Metrics
 from cariflex_s2.settings import Forecasts
 
@@ -70,7 +71,10 @@ class Forecaster:
     async def _known_until(self, name: str) -> datetime:
         """End of the last hour ahead that has a value: nobody has measured it yet."""
         sensor, now = self.settings.sensors[name], self.clock()
-        read = await self.server.values(sensor.sensor_id, now, self.settings.horizon, sensor.unit, SLOT)
+        start = now - (now - EPOCH) % SLOT
+        read = await self.server.values(
+            sensor.sensor_id, start, self.settings.horizon + SLOT, sensor.unit, SLOT
+        )
         known = now
         for count, value in enumerate(read.values):
             if value is not None and math.isfinite(value):

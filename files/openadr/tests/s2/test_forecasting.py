@@ -44,7 +44,7 @@ FORECASTS = {
 class FlexMeasuresDouble:
     """Keeps forecasts, or fails; the job of a sensor in ``lazy`` ends well and stores nothing."""
 
-    now: datetime = NOON
+    now: datetime = NOON + timedelta(minutes=7)
     until: dict[int, datetime] = field(default_factory=dict)
     asked: list[tuple[int, timedelta, dict[str, Any]]] = field(default_factory=list)
     failing: set[int] = field(default_factory=set)
@@ -64,6 +64,7 @@ class FlexMeasuresDouble:
         self, sensor_id: int, start: datetime, duration: timedelta, unit: str, resolution: timedelta
     ) -> Values:
         assert (unit, sensor_id in (41, 42)) == ("kW", True)
+        assert start == start.replace(minute=0, second=0)
         known = (self.until.get(sensor_id, start) - start) // HOUR
         return Values(start, tuple(1.0 if n < known else None for n in range(duration // resolution)))
 
@@ -130,7 +131,7 @@ async def test__forecaster__a_failure_is_told_and_the_last_good_forecast_holds(b
 
     assert await bench.look(hours=6.1) == [41, 42]
 
-    assert bench.server.until[41] == NOON + timedelta(days=1)
+    assert bench.server.until[41] == NOON + timedelta(days=1, minutes=7)
     words = "pv_01_power: no new forecast, the last good one holds: not enough data"
     assert bench.forecaster.problem == words
     assert await bench.look(minutes=5) == []
