@@ -13,6 +13,7 @@ description:
 author: [Cariflex EMS]
 options:
   fix: {description: Mend., type: bool, default: false}
+  only: {description: Names of the checks to make; all when empty., type: list, elements: str, default: []}
   root: {description: Directory of the deployment., type: path, required: true}
   disks: {description: Paths whose file systems must have room., type: list, elements: path, required: true}
   domain: {description: Name whose certificate is looked at., type: str, required: true}
@@ -57,6 +58,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "fix": {"type": "bool", "default": False},
+            "only": {"type": "list", "elements": "str", "default": []},
             "root": {"type": "path", "required": True},
             "disks": {"type": "list", "elements": "path", "required": True},
             "domain": {"type": "str", "required": True},
@@ -66,7 +68,11 @@ def main() -> None:
     )
     host = Host(module.run_command)
     fix = module.params["fix"] and not module.check_mode
-    findings = [examine(name, look, fix=fix) for name, look in checks(host, module.params).items()]
+    wanted = checks(host, module.params)
+    only = module.params["only"]
+    if unknown := sorted(set(only) - wanted.keys()):
+        module.fail_json(msg=f"only: {', '.join(unknown)}; expected names of {', '.join(wanted)}")
+    findings = [examine(name, look, fix=fix) for name, look in wanted.items() if not only or name in only]
     module.exit_json(
         changed=any(finding.state == "mended" for finding in findings),
         findings=[finding.as_json() for finding in findings],

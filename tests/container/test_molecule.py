@@ -27,6 +27,8 @@ DEFAULT = [
 ]
 ALTERNATIVE = [
     ["prod"],
+    ["doctor"],
+    ["grafana"],
     ["firewall"],
     ["firewall_lock_out"],
     ["docker_engine_alternative"],

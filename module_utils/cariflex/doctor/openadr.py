@@ -14,6 +14,8 @@ from .model import Trouble
 VTN, VEN, NETWORK = "openadr-vtn", "openadr-ven", "openadr-internal"
 PORT = 8080
 POLLS_MISSED = 3
+# An importing venctl takes seconds on a busy host.
+ANSWER_S = 30
 _CONNECT = f"""
 import socket, sys
 try:
@@ -91,10 +93,24 @@ def _address(host: Host, name: str) -> str:
 
 def ven_silent(host: Host) -> str | Trouble:
     """Ask whether the VEN has polled within three periods."""
-    status, output, errors = host.attempt("docker", "exec", VEN, "venctl", "status", "--json")
+    if (state := host.state(VEN)) != "running":
+        raise ApiError(f"{VEN} is {state}; see the check of its connection")
+
+    def restart() -> object:
+        return host.run("docker", "restart", VEN)
+
+    # A program that hangs takes the connection and never answers.
+    ask = ("timeout", str(ANSWER_S), "docker", "exec", VEN, "venctl", "status", "--json")
+    status, output, errors = host.attempt(*ask)
     if status != 0:
-        raise ApiError(f"{VEN}: {(errors or output)[-120:]}")
-    return judge_ven(json.loads(output), datetime.now(UTC), lambda: host.run("docker", "restart", VEN))
+        said = (errors or output or f"no answer within {ANSWER_S} s")[-120:]
+        return Trouble(
+            f"does not answer venctl: {said}",
+            "its program hangs: no event arrives",
+            f"docker restart {VEN}",
+            restart,
+        )
+    return judge_ven(json.loads(output), datetime.now(UTC), restart)
 
 
 def judge_ven(status: dict[str, object], now: datetime, restart: Callable[[], object]) -> str | Trouble:

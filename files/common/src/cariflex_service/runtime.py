@@ -6,8 +6,9 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import NoReturn, Protocol, overload
 
 from aiohttp import web
@@ -54,6 +55,17 @@ async def start_site(
     await runner.setup()
     await web.TCPSite(runner, listen.host, listen.port, ssl_context=tls).start()
     return runner, int(runner.addresses[0][1])
+
+
+@web.middleware
+async def metrics_for_others(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer whoever is not in the container with /metrics, and refuse all else."""
+    inside = request.remote and ip_address(request.remote).is_loopback
+    if inside or request.path == "/metrics":
+        return await handler(request)
+    return web.json_response({"error": f"{request.path}: expected a caller inside the container"}, status=403)
 
 
 async def until_stopped() -> None:

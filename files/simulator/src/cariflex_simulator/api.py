@@ -1,4 +1,4 @@
-"""The simulator's status and control: HTTP with JSON on the loopback address of the container."""
+"""The simulator's status and control: HTTP with JSON inside its container; others see metrics only."""
 
 import json
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from cariflex_service.runtime import iso
+from cariflex_service.runtime import iso, metrics_for_others
 from cariflex_simulator.domain.device import StorageDevice
 from cariflex_simulator.domain.record import balance_error, expected_fill_kwh
 from cariflex_simulator.simulation import Simulation
@@ -40,7 +40,7 @@ class StatusApi:
                 ("balance_error", "Share of the energy that the balance misses", ["device"]),
             )
         }
-        self.app = web.Application()
+        self.app = web.Application(middlewares=[metrics_for_others])
         self.app.add_routes(
             [
                 web.get("/healthz", self._healthz),

@@ -1,4 +1,4 @@
-"""The service's status: HTTP with JSON on the loopback address of the container."""
+"""The service's status: HTTP with JSON inside its container; others see metrics only."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from cariflex_service.runtime import iso
+from cariflex_service.runtime import iso, metrics_for_others
 from cariflex_weather.service import WeatherService
 
 # A round may wait for its requests; past this the loop is dead.
@@ -28,7 +28,7 @@ class StatusApi:
         self._post_age = Gauge(
             "cariflex_weather_post_age_seconds", "Since values were last posted", registry=self._registry
         )
-        self.app = web.Application()
+        self.app = web.Application(middlewares=[metrics_for_others])
         self.app.add_routes(
             [
                 web.get("/healthz", self._healthz),

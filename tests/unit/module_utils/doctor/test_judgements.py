@@ -1,4 +1,4 @@
-"""What the doctor concludes from what it saw; that it sees right is proven on a stack (molecule/site)."""
+"""What the doctor concludes from what it saw; that it sees right is proven on a stack (molecule/doctor)."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,6 +6,7 @@ import pytest
 from ansible.module_utils.cariflex.doctor import machine, openadr, queue
 from ansible.module_utils.cariflex.doctor.containers import judge_state
 from ansible.module_utils.cariflex.doctor.data import dashboard_sources
+from ansible.module_utils.cariflex.doctor.host import Host
 from ansible.module_utils.cariflex.doctor.model import Trouble, examine
 from ansible.module_utils.cariflex.errors import ApiError
 
@@ -143,3 +144,22 @@ def test_examine__cannot_look__is_unknown_and_no_trouble():
         raise ApiError("no engine")
 
     assert examine("patient", look, fix=True).state == "unknown"
+
+
+def _ven(answers):
+    def run(words, **_options):
+        return next(answer for word, answer in answers.items() if word in words)
+
+    return openadr.ven_silent(Host(run))
+
+
+def test_ven_silent__running_without_an_answer__hangs():
+    trouble = _ven({"inspect": (0, "running", ""), "venctl": (124, "", "")})
+
+    assert "does not answer venctl" in trouble.seen
+    assert trouble.mend is not None
+
+
+def test_ven_silent__not_running__leaves_it_to_the_connection():
+    with pytest.raises(ApiError, match="exited"):
+        _ven({"inspect": (0, "exited", "")})

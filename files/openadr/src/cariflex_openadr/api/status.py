@@ -1,4 +1,4 @@
-"""The VEN's own face: HTTP with JSON on the loopback address of the container, what venctl speaks to."""
+"""The VEN's own face: HTTP with JSON for venctl in its container; others see metrics only."""
 
 import logging
 import sqlite3
@@ -15,7 +15,7 @@ from cariflex_openadr.opts import OptError, Opts
 from cariflex_openadr.storage.outbox import DEAD, PENDING, SENT, Entry, Outbox, Post
 from cariflex_openadr.storage.ven_events import OPT_OUT, EventRecord
 from cariflex_openadr.storage.ven_opts import Opt
-from cariflex_service.runtime import Clock, iso, utc_now
+from cariflex_service.runtime import Clock, iso, metrics_for_others, utc_now
 
 LOGGER = logging.getLogger(__name__)
 # FlexMeasures is away for a night's backup or an upgrade now and then; this long is trouble.
@@ -40,7 +40,7 @@ class StatusApi:
     app: web.Application = field(init=False)
 
     def __post_init__(self) -> None:
-        self.app = web.Application(middlewares=[_refusals])
+        self.app = web.Application(middlewares=[metrics_for_others, _refusals])
         self.app.add_routes(
             [
                 web.get("/healthz", self._healthz),

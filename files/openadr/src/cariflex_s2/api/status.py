@@ -1,4 +1,4 @@
-"""What operators see: HTTP with JSON on the loopback address of the container."""
+"""What operators see: HTTP with JSON inside its container; others see metrics only."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from cariflex_s2.metrics import Metrics
 from cariflex_s2.promises import Promises
 from cariflex_s2.scheduling import Scheduler
 from cariflex_s2.storage.ledger import Instruction
-from cariflex_service.runtime import iso
+from cariflex_service.runtime import iso, metrics_for_others
 
 MOST_ROWS = 1000
 
@@ -34,7 +34,7 @@ class StatusApi:
     app: web.Application = field(init=False)
 
     def __post_init__(self) -> None:
-        self.app = web.Application()
+        self.app = web.Application(middlewares=[metrics_for_others])
         self.app.add_routes(
             [
                 web.get("/healthz", self._healthz),
