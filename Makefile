@@ -201,6 +201,10 @@ bench-s2: ## measure the S2 service: fan-out to 10,000 devices, event to setpoin
 bench-sensors: venv-dev ## measure the sensor map at fleet size beside raw SQL
 	python -m scripts.bench_sensors
 
+.PHONY: bench-ops
+bench-ops: venv-dev ## measure backup, restore, drill and panels (ARGS="--beliefs 10000000 --doctor dev")
+	python -m scripts.bench_ops $(ARGS)
+
 .PHONY: bench-history
 bench-history: venv ## measure the load of the simulated past beside raw COPY and the API (a stack must be up)
 	python scripts/bench_history.py

@@ -51,7 +51,11 @@ def wait_until() -> Any:
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """References of the images that role images builds, built now when they are missing."""
-    folder = tmp_path_factory.mktemp("images")
+    return built_images(tmp_path_factory.mktemp("images"))
+
+
+def built_images(folder: Path) -> dict[str, str]:
+    """Have role images build PostgreSQL and Redis when they are missing; return their references."""
     (folder / "images.yml").write_text(IMAGES_PLAYBOOK, encoding="utf-8")
     settings = {
         "images_source": "build",
