@@ -2,8 +2,9 @@
 """Measures backup, restore, the drill and the panels' queries on a server of the bench's own.
 
 ``make bench-ops`` writes ``build/bench/ops.json``: a list of
-``{name, value, unit, peer_value, ratio, goal, met}``. Peers, in the same run on the same server: bare ``pg_dump``
-and ``pg_restore`` with the program's own format and compression. MB/s are of the database's size on disk.
+``{name, value, unit, peer_value, ratio, goal, met}``. Peers, in the same run on the same server: bare
+``pg_dump`` and ``pg_restore`` with the program's own format and compression. MB/s are of the
+database's size on disk.
 ``--beliefs N`` (1 million unless told) makes another size; ``--doctor ENV`` adds the doctor's wall time on a
 stack that is up.
 """
@@ -39,7 +40,8 @@ INSERT INTO sensor (id, name, unit, timezone, event_resolution, knowledge_horizo
 SELECT id, name, 'kW', 'UTC', make_interval(secs => s), 'ex_post', '{}', 90, '{}'
 FROM jsonb_to_recordset(:'sensors') AS new(id int, name text, s int);
 INSERT INTO timed_belief
-SELECT date_trunc('minute', now()) - k * make_interval(secs => greatest(extract(epoch FROM event_resolution), 300)),
+SELECT date_trunc('minute', now())
+    - k * make_interval(secs => greatest(extract(epoch FROM event_resolution), 300)),
   interval '1 min' * (1 - told), 0.5, 100 * random(), sensor.id, 1 + sensor.id % 2
 FROM sensor, generate_series(1, :events) k, generate_series(0, 1) told WHERE told = 0 OR k % 10 = 0;
 ANALYZE
