@@ -27,7 +27,7 @@ DEFAULT = [
 ]
 ALTERNATIVE = [
     ["prod"],
-    ["doctor"],
+    ["doctor", "monitoring", "fault_drill"],
     ["grafana"],
     ["firewall"],
     ["firewall_lock_out"],
