@@ -17,13 +17,15 @@ RECOVERY_S = 300
 # Database -> what to keep before a fault, and how many of it are gone after.
 KEEP = {
     "flexmeasures": (
-        "CREATE TABLE drill_before AS SELECT event_start, belief_horizon, sensor_id, source_id FROM timed_belief",
+        "CREATE TABLE drill_before AS "
+        "SELECT event_start, belief_horizon, sensor_id, source_id FROM timed_belief",
         "SELECT count(*) FROM (TABLE drill_before EXCEPT "
         "SELECT event_start, belief_horizon, sensor_id, source_id FROM timed_belief) AS gone",
     ),
     "openadr": (
         "CREATE TABLE drill_before AS SELECT event_id, modification FROM newest_event",
-        "SELECT count(*) FROM (TABLE drill_before EXCEPT SELECT event_id, modification FROM newest_event) AS gone",
+        "SELECT count(*) FROM (TABLE drill_before EXCEPT "
+        "SELECT event_id, modification FROM newest_event) AS gone",
     ),
 }
 ARRIVED = """
@@ -149,7 +151,10 @@ def test_backup__killed__leaves_no_half_archive_and_the_next_one_succeeds(host, 
         "systemd-run --unit drill-lock docker exec flexmeasures-db psql -U postgres -d flexmeasures -c %s",
         lock,
     )
-    waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump' AND wait_event_type = 'Lock'"
+    waits = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE application_name = 'pg_dump' AND wait_event_type = 'Lock'"
+    )
     held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"
     try:
         _until(lambda: _sql(host, "flexmeasures", held) != "0", "the table is locked", 30)
