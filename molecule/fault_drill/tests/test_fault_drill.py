@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("nothing_lost")
 SERVICES = [
     *("flexmeasures-db", "flexmeasures-redis", "flexmeasures-server", "flexmeasures-worker"),
     *("openadr-vtn", "openadr-ven", "cariflex-simulator", "cariflex-weather", "traefik"),
@@ -92,7 +93,7 @@ def _arrived(host, event):
 @pytest.mark.parametrize(
     ("service", "event"), [(name, n) for n, name in enumerate(SERVICES)], indirect=["event"]
 )
-def test_kill_9__the_service_comes_back_and_the_event_arrives(host, nothing_lost, event, service):
+def test_kill_9__the_service_comes_back_and_the_event_arrives(host, event, service):
     format_ = "{{.State.Pid}} {{.RestartCount}}"
     pid, restarts = host.check_output("docker inspect --format %s %s", format_, service).split()
 
@@ -123,7 +124,7 @@ def good_archive(host):
     return _archives(host)
 
 
-def test_backup__disk_full__keeps_the_last_good_one_and_says_so(host, nothing_lost, good_archive):
+def test_backup__disk_full__keeps_the_last_good_one_and_says_so(host, good_archive):
     newest = sorted(line.split()[1] for line in good_archive)[-1]
     host.check_output("cp %s /tmp/good.tar.gz", newest)
     size = int(host.check_output("stat --format %s /tmp/good.tar.gz"))
@@ -145,7 +146,7 @@ def test_backup__disk_full__keeps_the_last_good_one_and_says_so(host, nothing_lo
     assert not _failed(host)
 
 
-def test_backup__killed__leaves_no_half_archive_and_the_next_one_succeeds(host, nothing_lost, good_archive):
+def test_backup__killed__leaves_no_half_archive_and_the_next_one_succeeds(host, good_archive):
     lock = "BEGIN; LOCK TABLE timed_belief IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)"
     host.check_output(
         "systemd-run --unit drill-lock docker exec flexmeasures-db psql -U postgres -d flexmeasures -c %s",
@@ -175,7 +176,7 @@ def test_backup__killed__leaves_no_half_archive_and_the_next_one_succeeds(host, 
     assert ".staging" not in host.check_output(f"ls -A {BACKUPS}").split()
 
 
-def test_reboot__everything_comes_back_by_itself(host, nothing_lost, event):
+def test_reboot__everything_comes_back_by_itself(host, event):
     platform = host.backend.get_hostname()
     subprocess.run(["docker", "restart", "--time", "90", platform], check=True, capture_output=True)
 
