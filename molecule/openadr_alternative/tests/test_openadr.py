@@ -15,7 +15,7 @@ def test_the_second_ven_has_registered_with_the_other_vtn(host):
     status = _control(host, "openadr-ven", "status")
     assert status["registered"] is True
     assert "OTHER_VTN" in host.check_output("docker exec openadr-vtn cat /etc/cariflex/config.json")
-    polled = {ven["ven_id"] for ven in _control(host, "openadr-vtn", "vens")["vens"] if ven["last_poll_at"]}
+    polled = {ven["ven_id"] for ven in _control(host, "openadr-vtn", "vens")["vens"] if ven["last_poll"]}
     assert polled == {"ven-second"}
 
 
@@ -31,13 +31,12 @@ def test_only_prices_are_offered_and_they_arrive(host):
         rows = _control(host, "openadr-ven", "status")["events"]
         opts = [row["opt"] for row in rows if (row["event_id"], row["modification"]) == wanted]
     assert set(opts) == {"optIn"}
-
     kinds = {
         signal["name"]
         for found in _control(host, "openadr-vtn", "events")["events"]
         for signal in found["signals"]
     }
-    assert kinds == {"ELECTRICITY_PRICE"}
+    assert kinds == {"ENERGY_PRICE"}
 
 
 def test_flexmeasures_and_the_vtn_speak_tls_with_the_database(host):

@@ -107,6 +107,47 @@ async def closed_loop(
     return figures
 
 
+async def pipelined(
+    ports: Sequence[int], pids: Sequence[int], service: str, body: str, requests: int, depth: int = 64
+) -> tuple[Figures, list[float], float]:
+    """Many requests a write and many answers a read: a client that leaves the cores to the servers.
+
+    Returns:
+        The figures; CPU milliseconds a request of each process; CPU milliseconds a request of this client.
+    """
+    each = requests // len(ports) // depth * depth
+    asked = {port: depth * http_request(port, service, body) for port in ports}
+
+    async def work(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(each // depth):
+            writer.write(asked[port])
+            answered, rest = 0, b""
+            while answered < depth:
+                rest += await reader.read(1 << 20)
+                # The head of an answer may be cut in two: what is left may begin one.
+                answered += rest.count(b"HTTP/1.1 200")
+                rest = _start_of_answer(rest)
+            if answered != depth:
+                raise RuntimeError(f"port {port}: {answered} answers; expected {depth}")
+        writer.close()
+
+    before, own, begun = [cpu_s(pid) for pid in pids], time.process_time(), time.monotonic()
+    await asyncio.gather(*(work(port) for port in ports))
+    figures = Figures(requests=each * len(ports), wall_s=time.monotonic() - begun)
+    used = [cpu_s(pid) - earlier for pid, earlier in zip(pids, before, strict=True)]
+    figures.cpu_s = sum(used)
+    client_ms = 1000 * (time.process_time() - own) / figures.requests
+    return figures, [1000 * seconds / each for seconds in used], client_ms
+
+
+def _start_of_answer(read: bytes) -> bytes:
+    """The part of ``read`` that may be the start of an answer's head."""
+    mark = b"HTTP/1.1 200"
+    lengths = range(min(len(mark) - 1, len(read)), 0, -1)
+    return next((read[-length:] for length in lengths if mark.startswith(read[-length:])), b"")
+
+
 async def open_loop(
     ports: Sequence[int],
     pids: Sequence[int],
