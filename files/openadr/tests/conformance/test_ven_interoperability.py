@@ -7,6 +7,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import pytest
 
 from cariflex_openadr.security.authority import Authority, Credentials, openadr_fingerprint
 from cariflex_openadr.settings.ven import SigningSettings, TlsSettings, VenSettings
+from cariflex_openadr.storage.ven_database import open_ven_database
+from cariflex_openadr.storage.ven_reports import ReportRequests
 from cariflex_openadr.ven import Ven
-from support import VEN_ID, eventually
+from support import VEN_ID, TurnableClock, eventually
 from support.processes import free_port
-from support.ven import FlexMeasuresDouble, ven_config
+from support.ven import FlexMeasuresDouble, put_power, ven_config
 
 STOCK_VTN = Path(__file__).parents[1] / "support" / "stock_vtn.py"
 
@@ -135,6 +138,26 @@ async def test_stock_vtn__events_answered_posted_cancelled(
         assert vtn.process.stdin is not None
         vtn.process.stdin.write(b"\n")
         await eventually(lambda: list(flexmeasures.latest(86).values()) == [100.0] * 5, 30)
+        await ven.stop()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_stock_vtn__gets_the_values_it_asked_for(tmp_path: Path, tls: bool) -> None:
+    """The usage of a resource comes to another VTN's handler: 12 kW for 5 minutes are 1,000 Wh."""
+    setup, settings = settings_of(tmp_path, tls=tls, signed=False, key_type="ec")
+    clock = TurnableClock(datetime.now(UTC))
+    asked = ReportRequests(open_ven_database(settings.database))
+    async with stock_vtn(setup) as vtn:
+        ven = Ven(settings, FlexMeasuresDouble(), clock)
+        await ven.start()
+        await eventually(lambda: len(asked.all()) == 1, 30)
+        begun = asked.all()[0].sent_until
+        put_power(ven, begun, 5, 12.0)
+        clock.forward(minutes=7)
+        await eventually(lambda: bool(vtn.heard("values")), 30)
+        ((moment, value),) = vtn.heard("values")[0]
+        assert (datetime.fromisoformat(moment), value) == (begun, 1000.0)
+        await eventually(lambda: asked.all()[0].sent_until == begun + timedelta(minutes=5), 30)
         await ven.stop()
 
 

@@ -9,13 +9,11 @@ from typing import Any
 import pytest
 
 from cariflex_openadr.domain.expansion import floor_to
-from cariflex_openadr.domain.model import SensorValue
 from cariflex_openadr.messages.xml_tree import find, find_all, moment, text
-from cariflex_openadr.storage.outbox import Post
 from cariflex_openadr.ven import Ven
 from support import VEN_ID, eventually
 from support.scripted_vtn import ScriptedVtn, message, polls, serving
-from support.ven import FlexMeasuresDouble, status, ven_config
+from support.ven import FlexMeasuresDouble, put_power, status, ven_config
 
 
 @pytest.fixture
@@ -66,22 +64,6 @@ async def test_report__offered_requested_confirmed(vtn: ScriptedVtn, reporting_v
     assert text(answer, "eiResponse/responseCode") == "200"
     assert text(answer, "oadrPendingReports/reportRequestID") == "007"
     assert reporting_ven.agent.registered
-
-
-def put_power(ven: Ven, start: datetime, minutes: int, power_kw: float) -> None:
-    """What the S2 service hands over: mean power of a slot."""
-    length = timedelta(minutes=minutes)
-    post = Post(
-        sensor_id=71,
-        event_id="s2:battery_01",
-        modification=int(start.timestamp()),
-        unit="kW",
-        resolution=length,
-        values=(SensorValue(start, power_kw),),
-        belief_time=start + length,
-        poster="SOC Simulator",
-    )
-    ven.sender.outbox.put(post)
 
 
 async def test_report__sent_with_energy_of_each_interval_until_the_vtn_has_it(

@@ -50,6 +50,11 @@ class VtnProcess:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """True from its start to its end, of whatever kind."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self, *, wait: bool = True) -> None:
         """Start it; by default return when it is healthy."""
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -70,15 +75,14 @@ class VtnProcess:
         if wait:
             self.wait_healthy()
 
-    def wait_healthy(self, timeout_s: float = 30) -> None:
+    def wait_healthy(self, timeout_s: float = 120) -> None:
         """Return when it is healthy; AssertionError with its log when it does not become so."""
         deadline = time.monotonic() + timeout_s
         while True:
             with suppress(ControlError):
                 self.ask("/healthz")
                 return
-            dead = self._process is None or self._process.poll() is not None
-            if dead or time.monotonic() > deadline:
+            if not self.running or time.monotonic() > deadline:
                 raise AssertionError((self.directory / "log").read_text()[-3000:])
             time.sleep(0.05)
 

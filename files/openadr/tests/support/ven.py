@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from cariflex_openadr.clients.flexmeasures import BeliefCollisionError, PostError
-from cariflex_openadr.domain.model import SignalKind
+from cariflex_openadr.domain.model import SensorValue, SignalKind
 from cariflex_openadr.settings import Listen
 from cariflex_openadr.settings.ven import FlexMeasuresSettings, PostingUser, SensorRef, VenSettings
 from cariflex_openadr.storage.outbox import Post
@@ -86,3 +86,19 @@ async def status(ven: Ven, path: str = "/status") -> Any:
     url = f"http://127.0.0.1:{ven.status_port}{path}"
     async with aiohttp.ClientSession() as session, session.get(url) as reply:
         return await (reply.json() if "json" in reply.content_type else reply.text())
+
+
+def put_power(ven: Ven, start: datetime, minutes: int, power_kw: float) -> None:
+    """What the S2 service hands over: mean power of a slot."""
+    length = timedelta(minutes=minutes)
+    post = Post(
+        sensor_id=71,
+        event_id="s2:battery_01",
+        modification=int(start.timestamp()),
+        unit="kW",
+        resolution=length,
+        values=(SensorValue(start, power_kw),),
+        belief_time=start + length,
+        poster="SOC Simulator",
+    )
+    ven.sender.outbox.put(post)
