@@ -81,6 +81,14 @@ status: venv ## state of every container, database, archives, disk forecast (ENV
 logs: venv ## the last lines of a container's log (ENV, SERVICE=openadr-ven, LINES=100)
 	ansible-playbook -i $(INVENTORY) playbooks/operations/logs.yml -e logs_service=$(SERVICE) -e logs_lines=$(LINES) $(ARGS)
 
+.PHONY: query
+query: venv ## ask the database, read-only (ENV, SQL="SELECT ...")
+	ansible-playbook -i $(INVENTORY) playbooks/operations/query.yml $(ARGS)
+
+.PHONY: api
+api: venv ## ask FlexMeasures' API as a stranger: 401 shows that it lives (ENV)
+	ansible-playbook -i $(INVENTORY) playbooks/operations/api.yml $(ARGS)
+
 .PHONY: doctor
 doctor: venv ## find known troubles; FIX=1 mends what can be mended safely (ENV)
 	ansible-playbook -i $(INVENTORY) playbooks/operations/doctor.yml -e doctor_fix=$(if $(FIX),true,false) $(ARGS)
