@@ -38,6 +38,8 @@ ALTERNATIVE = [
     ["redis_alternative"],
     ["traefik_alternative"],
     ["traefik_acme"],
+    ["recovery"],
+    ["adoption"],
     ["openadr_alternative"],
     ["images_alternative"],
 ]

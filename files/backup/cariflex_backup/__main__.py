@@ -11,9 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-from cariflex_backup import anonymise, backup, beliefs, drill, metrics, restore, settings
+from cariflex_backup import anonymise, backup, beliefs, drill, metrics, release, restore, settings
 from cariflex_backup.errors import BackupError
 from cariflex_backup.settings import Settings
+from cariflex_backup.store import store_of
 
 
 def say(line: str) -> None:
@@ -25,7 +26,12 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="cariflex-backup", description=__doc__)
     parser.add_argument("--settings", type=Path, required=True, help="JSON file that role backup writes")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("backup", help="make one archive")
+    command = commands.add_parser("backup", help="make one archive")
+    command.add_argument("--keep-identity", type=Path, help="new file for a key to this archive alone")
+    command = commands.add_parser("release", help="record what runs here; says so when that is new")
+    mode = command.add_mutually_exclusive_group()
+    mode.add_argument("--dry-run", action="store_true", help="write nothing")
+    mode.add_argument("--show", action="store_true", help="print it as JSON, write nothing")
     commands.add_parser("list", help="name the archives, oldest first")
     thin = commands.add_parser("thin", help="thin and delete old beliefs as the rules say")
     thin.add_argument("--dry-run", action="store_true", help="only tell what would go")
@@ -55,7 +61,7 @@ def _terminated(signum: int, _frame: FrameType | None) -> None:
 
 def _archive(known: Settings, name: str) -> Path:
     if name == "latest":
-        return backup.store_of(known).newest()
+        return store_of(known).newest()
     return Path(name) if "/" in name else known.directory / name
 
 
@@ -79,10 +85,15 @@ def _measured(known: Settings, name: str, started: float, failed: bool) -> None:
 
 def _run(known: Settings, arguments: argparse.Namespace) -> None:
     if arguments.command == "list":
-        for path, archive in backup.store_of(known).archives().items():
+        for path, archive in store_of(known).archives().items():
             say(f"{path.name} {path.stat().st_size} {'good' if archive.good else 'not an archive'}")
+    elif arguments.command == "release" and arguments.show:
+        say(json.dumps(release.describe(known), indent=1, sort_keys=True))
+    elif arguments.command == "release":
+        if release.record(known, dry_run=arguments.dry_run):
+            say(f"changed: {known.release_file}")
     elif arguments.command == "backup":
-        _archive_path, values = backup.create(known, say)
+        _archive_path, values = backup.create(known, say, arguments.keep_identity)
         metrics.update(known.metrics_file, values)
     elif arguments.command == "thin":
         metrics.update(known.metrics_file, beliefs.thin(known, say, dry_run=arguments.dry_run))

@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from cariflex_backup import archive as archives
-from cariflex_backup.backup import store_of
 from cariflex_backup.drill import scratch
 from cariflex_backup.engine import Postgres
 from cariflex_backup.errors import BackupError
 from cariflex_backup.manifest import Database, describe
 from cariflex_backup.restore import load
 from cariflex_backup.settings import Settings
+from cariflex_backup.store import store_of
 
 _SQL = Path(__file__).parent / "sql"
 # It stands in a statement, so no quotes.

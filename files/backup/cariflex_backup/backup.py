@@ -11,17 +11,19 @@ from cariflex_backup import archive as archives
 from cariflex_backup.collect import Collector
 from cariflex_backup.errors import BackupError
 from cariflex_backup.manifest import Manifest, describe
+from cariflex_backup.release import known_release
 from cariflex_backup.settings import Settings
-from cariflex_backup.store import Store, archive_name
+from cariflex_backup.store import Store, archive_name, store_of
 
 
-def store_of(settings: Settings) -> Store:
-    """Return the store that the settings describe."""
-    return Store(settings.directory, settings.rules, settings.rclone_remote, settings.rclone_config)
+def create(
+    settings: Settings, say: Callable[[str], None], keep_identity: Path | None = None
+) -> tuple[Path, dict[str, float]]:
+    """Make one archive; return its path and the measured metrics. After BackupError no archive is new.
 
-
-def create(settings: Settings, say: Callable[[str], None]) -> tuple[Path, dict[str, float]]:
-    """Make one archive; return its path and the measured metrics. After BackupError no archive is new."""
+    :param keep_identity: new file (0600) for the one-time identity that opens an encrypted archive, so that
+        this host can restore it by itself. Whoever asks for it removes it.
+    """
     started = datetime.now(UTC).replace(microsecond=0)
     if settings.environment == "prod" and not settings.encrypted:
         raise BackupError(
@@ -33,7 +35,7 @@ def create(settings: Settings, say: Callable[[str], None]) -> tuple[Path, dict[s
         manifest = _gather(settings, staging / "content", started)
         for name, reason in manifest.left_out.items():
             say(f"left out: {name}: {reason}")
-        staged = _pack(settings, staging, manifest)
+        staged = _pack(settings, staging, manifest, keep_identity)
         archive = store.publish(staged, archive_name(started, encrypted=settings.encrypted))
         say(f"archive: {archive}, {archive.stat().st_size} bytes, read back")
     # Only now: the new archive is safe whatever happens to the copy or to old ones.
@@ -61,7 +63,7 @@ def _gather(settings: Settings, content: Path, started: datetime) -> Manifest:
     return Manifest(
         environment=settings.environment,
         taken=started.isoformat(),
-        release=settings.release,
+        release=known_release(settings),
         versions=collector.versions(),
         databases=databases,
         members=[describe(content, path) for path in paths],
@@ -72,7 +74,7 @@ def _gather(settings: Settings, content: Path, started: datetime) -> Manifest:
     )
 
 
-def _pack(settings: Settings, staging: Path, manifest: Manifest) -> Path:
+def _pack(settings: Settings, staging: Path, manifest: Manifest, keep_identity: Path | None) -> Path:
     """Return a staged file that was read back and compared with its manifest, byte for byte."""
     plain = staging / "archive"
     archives.pack(staging / "content", manifest, plain)
@@ -82,6 +84,10 @@ def _pack(settings: Settings, staging: Path, manifest: Manifest) -> Path:
         staged = staging / "archive.age"
         identity = archives.encrypt(plain, settings.age_recipient, staged)
         plain.unlink()
+        if keep_identity:
+            keep_identity.unlink(missing_ok=True)
+            keep_identity.touch(mode=0o600)
+            keep_identity.write_bytes(identity)
     archives.verify(staged, identity)
     return staged
 

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cariflex_backup.backup import store_of
 from cariflex_backup.engine import Postgres
 from cariflex_backup.errors import BackupError
 from cariflex_backup.settings import Settings
-from cariflex_backup.store import taken_at
+from cariflex_backup.store import store_of, taken_at
 from cariflex_backup.thinning import Sensor, Window, plan
 
 # What goes must stand in an archive not older than this.

@@ -25,7 +25,7 @@ _SQLITE_MAGIC = b"SQLite format 3\0"
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{64}")
 # Into a file first: to standard output, redis-cli leaves the transfer's end mark behind the data.
 _REDIS_DUMP = """set -eu
-REDISCLI_AUTH="$(cat "$1")"; export REDISCLI_AUTH
+if [ -s "$1" ]; then REDISCLI_AUTH="$(cat "$1")"; export REDISCLI_AUTH; fi
 file="$(redis-cli config get dir | tail -n 1)/.backup.rdb"
 trap 'rm -f "$file"' EXIT
 redis-cli --rdb "$file" >&2
@@ -51,9 +51,10 @@ class Collector:
         for name in self._settings.databases:
             with self._postgres.snapshot(name) as snapshot:
                 target = self._staging / f"databases/{name}.dump"
-                self._postgres.dump(name, snapshot.name, target)
-                revision = self._postgres.revision(name)
-                found.append(Database(name, self._postgres.owner(name), revision, snapshot.rows()))
+                adopted_owner = self._settings.adopted_owner
+                self._postgres.dump(name, snapshot.name, target, foreign=bool(adopted_owner))
+                owner = adopted_owner or self._postgres.owner(name)
+                found.append(Database(name, owner, self._postgres.revision(name), snapshot.rows()))
         return found
 
     def redis(self) -> None:
@@ -112,7 +113,7 @@ class Collector:
 
     def state(self) -> dict[str, str]:
         """Describe containers, images and networks; return image reference -> id or digest."""
-        names = self._engine.containers(self._settings.label)
+        names = self._settings.containers or self._engine.containers(self._settings.label)
         containers = self._engine.inspect("container", *names)
         used = sorted({str(container["Config"]["Image"]) for container in containers})
         images = {ref: _image_id(self._engine.inspect("image", ref)[0]) for ref in used}
@@ -137,7 +138,7 @@ class Collector:
             "redis": redis.partition("v=")[2].split()[0],
             "flexmeasures": flexmeasures_version(self._engine, self._settings.flexmeasures_container),
         }
-        return {name: version for name, version in found.items() if version}
+        return {**self._settings.known_versions, **{name: text for name, text in found.items() if text}}
 
     def _write_state(self, name: str, content: Any) -> None:
         text = json.dumps(content, indent=1, sort_keys=True).encode()

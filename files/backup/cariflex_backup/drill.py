@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from cariflex_backup import archive as archives
-from cariflex_backup.backup import store_of
 from cariflex_backup.engine import Engine, Postgres, run
 from cariflex_backup.errors import BackupError
 from cariflex_backup.manifest import Manifest
 from cariflex_backup.restore import age_s, load
 from cariflex_backup.settings import Settings
+from cariflex_backup.store import store_of
 
 _NAME = "cariflex-restore-drill"
 _LABEL = "fr.cariflex.drill=1"

@@ -85,7 +85,9 @@ class Engine:
         return sorted(run([*words, *([] if running else ["--all"])]).split())
 
     def is_running(self, container: str) -> bool:
-        """Tell whether a container of that name runs."""
+        """Tell whether a container of that name runs; on a host without an engine yet, none does."""
+        if shutil.which("docker") is None:
+            return False
         words = ["docker", "ps", "--quiet", "--filter", f"name=^/?{container}$"]
         return bool(run(words))
 
@@ -166,8 +168,12 @@ class Postgres:
                 # The end of its input ends psql, and with it the transaction.
                 session.terminate()
 
-    def dump(self, database: str, snapshot: str, target: Path) -> None:
-        """Dump `database`, as seen in `snapshot`, in pg_dump's custom format."""
+    def dump(self, database: str, snapshot: str, target: Path, *, foreign: bool = False) -> None:
+        """Dump `database`, as seen in `snapshot`, in pg_dump's custom format.
+
+        :param foreign: leave owners and rights behind, whose roles do not exist elsewhere, and use what a
+            pg_dump older than 16 knows.
+        """
         words = [
             "pg_dump",
             "-U",
@@ -175,7 +181,7 @@ class Postgres:
             "-d",
             database,
             "-Fc",
-            "--compress=zstd:3",
+            *(["--no-owner", "--no-privileges"] if foreign else ["--compress=zstd:3"]),
             f"--snapshot={snapshot}",
         ]
         run_into([*self._exec, *words], target)

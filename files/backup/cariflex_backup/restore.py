@@ -10,12 +10,12 @@ from pathlib import Path
 
 from cariflex_backup import archive as archives
 from cariflex_backup import manifest as manifests
-from cariflex_backup.backup import store_of
 from cariflex_backup.collect import flexmeasures_version
 from cariflex_backup.engine import Engine, Postgres, run
 from cariflex_backup.errors import BackupError
 from cariflex_backup.manifest import Database, Manifest
 from cariflex_backup.settings import FileSource, Settings
+from cariflex_backup.store import store_of
 
 _NEW = "_restoring"
 _OLD = "_before_restore"
@@ -29,6 +29,28 @@ FROM pg_class s JOIN pg_depend d ON d.objid = s.oid AND d.classid = 'pg_class'::
 JOIN pg_class t ON t.oid = d.refobjid
 JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
 WHERE s.relkind = 'S'
+"""
+# What came without an owner belongs to who loaded it. Extensions stay with the superuser.
+_OWNERS = """
+SELECT format('ALTER TABLE %s OWNER TO %I;', c.oid::regclass, :'owner') FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relowner = current_user::regrole
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                  AND (d.deptype IN ('e', 'i') OR (d.deptype = 'a' AND c.relkind = 'S')))
+UNION ALL
+SELECT format('ALTER TYPE %s OWNER TO %I;', t.oid::regtype, :'owner') FROM pg_type t
+JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE t.typtype IN ('e', 'd') AND t.typowner = current_user::regrole
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid
+                  AND d.deptype = 'e')
+UNION ALL
+SELECT format('ALTER ROUTINE %s OWNER TO %I;', p.oid::regprocedure, :'owner') FROM pg_proc p
+JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.proowner = current_user::regrole AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+                  AND d.deptype = 'e')
 """
 _RENAME_LIVE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'live#';
@@ -102,6 +124,7 @@ def load(postgres: Postgres, database: Database, dump: Path, target: str) -> Non
     postgres.ask("postgres", 'REVOKE ALL ON DATABASE :"name" FROM PUBLIC', name=target)
     with dump.open("rb") as stream:
         postgres.restore(target, stream)
+    postgres.ask(target, postgres.ask(target, _OWNERS, owner=database.owner))
     postgres.ask(target, postgres.ask(target, _SEQUENCES))
     rows = postgres.rows(target)
     if rows != database.rows:

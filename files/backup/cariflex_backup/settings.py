@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,11 @@ class Settings:
 
     :param schema_revision: of FlexMeasures' database, as this host's release wants it.
     :param sensor_map: the rendered map with all fixed sensor ids.
+    :param release_file: manifest of what was deployed last, see release.py.
+    :param adopted_owner: set when the containers are of somebody else's making (playbook adopt.yml): the role
+        that is to own the data here. Their roles and rights stay behind.
+    :param containers: those to describe in place of all that bear `label`.
+    :param known_versions: of programs that no longer run when they are to be asked.
     :param newest_belief_s: how old a healthy system's newest belief may be, in seconds.
     :param belief_retention: what becomes of old beliefs; a sensor without a rule keeps all.
     """
@@ -73,8 +78,12 @@ class Settings:
     rules: Rules
     schema_revision: str
     sensor_map: Path
+    release_file: Path
     newest_belief_s: float
     belief_retention: tuple[Rule, ...] = ()
+    adopted_owner: str = ""
+    containers: tuple[str, ...] = ()
+    known_versions: dict[str, str] = field(default_factory=dict)
 
     @property
     def encrypted(self) -> bool:
@@ -106,6 +115,9 @@ def load(path: Path) -> Settings:
                 )
                 for rule in raw.get("belief_retention", ())
             ),
+            adopted_owner=str(raw.get("adopted_owner", "")),
+            containers=tuple(raw.get("containers", ())),
+            known_versions=dict(raw.get("known_versions", {})),
         )
     except OSError as error:
         raise BackupError(
@@ -118,7 +130,7 @@ def load(path: Path) -> Settings:
         ) from error
 
 
-_PATHS = ("directory", "metrics_file", "secrets_directory", "sensor_map")
+_PATHS = ("directory", "metrics_file", "secrets_directory", "sensor_map", "release_file")
 _LISTS = ("databases", "networks", "vault_keys")
 _TEXTS = (
     "environment",

@@ -14,6 +14,7 @@ from cariflex_backup import archive as archives
 from cariflex_backup.engine import run
 from cariflex_backup.errors import BackupError
 from cariflex_backup.retention import Archive, Rules, kept
+from cariflex_backup.settings import Settings
 
 _FORMAT = "%Y%m%d_%H%M%S"
 _NAME = re.compile(r"(\d{8}_\d{6})\.tar\.gz(\.age)?")
@@ -122,3 +123,8 @@ class Store:
         for name in gone:
             run([*self._rclone, "deletefile", f"{self._remote}/{name}"])
         return gone
+
+
+def store_of(settings: Settings) -> Store:
+    """Return the store that the settings describe."""
+    return Store(settings.directory, settings.rules, settings.rclone_remote, settings.rclone_config)

@@ -109,6 +109,7 @@ class Stack:
             "directory": str(self.backups),
             "metrics_file": str(self.metrics),
             "secrets_directory": str(folder / "secrets"),
+            "release_file": str(folder / "release.json"),
             "sensor_map": str(folder / "sensor_map.json"),
             "database_container": self.database,
             "database_user": "postgres",
@@ -257,6 +258,8 @@ class Stack:
             path.unlink()
         shutil.rmtree(self.folder / "backups", ignore_errors=True)
         shutil.rmtree(self.folder / "metrics", ignore_errors=True)
+        shutil.rmtree(self.folder / "releases", ignore_errors=True)
+        (self.folder / "release.json").unlink(missing_ok=True)
         self.write_files()
 
     def prepare(self) -> None:
