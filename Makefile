@@ -115,6 +115,28 @@ refresh-test-data: venv ## give test the data of prod's newest archive, anonymis
 restore-drill: venv ## restore an archive into a scratch stack, ask it, measure RPO and RTO (ENV, FROM)
 	ansible-playbook -i $(INVENTORY) playbooks/operations/restore_drill.yml -e restore_from=$(FROM) $(ARGS)
 
+.PHONY: upgrade
+upgrade: venv ## back up, deploy this checkout, verify; goes back by itself when that fails (ENV)
+	@run=$$(date +%s.%N); \
+	ansible-playbook -i $(INVENTORY) playbooks/operations/upgrade.yml -e upgrade_run=$$run $(ARGS) || { \
+	  ansible-playbook -i $(INVENTORY) playbooks/operations/upgrade_back.yml -e upgrade_failed=$$run $(ARGS); exit 1; }
+
+.PHONY: upgrade-back
+upgrade-back: venv ## undo an upgrade that was interrupted (ENV)
+	ansible-playbook -i $(INVENTORY) playbooks/operations/upgrade_back.yml $(ARGS)
+
+.PHONY: adopt
+adopt: venv ## take over containers that were made by hand under the specification's names (ENV); asks first
+	ansible-playbook -i $(INVENTORY) playbooks/operations/adopt.yml $(ARGS)
+
+.PHONY: adopt-back
+adopt-back: venv ## undo an adoption: the old containers run again (ENV); asks first
+	ansible-playbook -i $(INVENTORY) playbooks/operations/adopt_back.yml $(ARGS)
+
+.PHONY: adopt-finish
+adopt-finish: venv ## remove the old containers of an adoption for good (ENV); asks first
+	ansible-playbook -i $(INVENTORY) playbooks/operations/adopt_finish.yml $(ARGS)
+
 .PHONY: lint
 lint: venv-dev ## ruff, mypy, yamllint, ansible-lint, shellcheck, role specs, syntax of every environment
 	ruff check .

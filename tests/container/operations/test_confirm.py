@@ -10,7 +10,14 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 OPERATIONS = ROOT / "playbooks" / "operations"
-DESTRUCTIVE = ["uninstall.yml", "adopt.yml", "upgrade.yml", "retention.yml"]
+DESTRUCTIVE = [
+    "uninstall.yml",
+    "adopt.yml",
+    "adopt_back.yml",
+    "adopt_finish.yml",
+    "upgrade.yml",
+    "retention.yml",
+]
 
 pytestmark = pytest.mark.container
 
