@@ -77,11 +77,13 @@ def _check_names(demands: Demands, host: Host) -> Iterator[Finding]:
     }
     for found in host.objects:
         if found.name in names[found.kind] and found.environment != demands.environment:
+            by_hand = found.environment is None and found.kind != "volume"
             yield Finding(
                 f"{found.kind} {found.name}",
                 f"labelled for environment {found.environment}" if found.environment else "not made by us",
                 f"absent, or labelled fr.cariflex.environment={demands.environment}",
-                f"back it up and remove it by hand (docker {found.kind} rm {found.name})",
+                ("take it over with its data (make adopt), or " if by_hand else "")
+                + f"back it up and remove it by hand (docker {found.kind} rm {found.name})",
             )
 
 
