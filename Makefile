@@ -73,6 +73,10 @@ push: ## give the environment's registry the images that it lacks, built here (E
 pin: venv ## ask the environment's registry for each image's digest and write image_lock.yml (ENV)
 	ansible-playbook -i $(INVENTORY) playbooks/operations/pin.yml $(ARGS)
 
+.PHONY: vpn-peers
+vpn-peers: venv ## write the tunnel's devices' configurations and QR codes to build/vpn (ENV)
+	ansible-playbook -i $(INVENTORY) playbooks/operations/vpn_peers.yml $(ARGS)
+
 .PHONY: status
 status: venv ## state of every container, database, archives, disk forecast (ENV)
 	ansible-playbook -i $(INVENTORY) playbooks/operations/status.yml $(ARGS)

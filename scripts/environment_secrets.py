@@ -44,11 +44,12 @@ def new_value() -> str:
 
 
 def wanted_names(group_vars: Path) -> set[str]:
-    """Return the names vault_... that the inventory reads."""
-    files = [path for path in group_vars.glob("*.yml") if path.name != "vault.yml"]
-    return {
-        name for path in files for name in re.findall(r"\bvault_\w+", path.read_text(encoding="utf-8"))
-    } - {"vault_"}
+    """Return the names vault_... that the inventory reads; those in comments are examples."""
+    texts = [
+        path.read_text(encoding="utf-8") for path in group_vars.glob("*.yml") if path.name != "vault.yml"
+    ]
+    lines = [line for text in texts for line in text.splitlines() if not line.lstrip().startswith("#")]
+    return {name for line in lines for name in re.findall(r"\bvault_\w+", line)} - {"vault_"}
 
 
 def fresh(name: str, group_vars: Path) -> str | dict[str, str]:

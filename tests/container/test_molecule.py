@@ -31,6 +31,7 @@ ALTERNATIVE = [
     ["grafana"],
     ["firewall"],
     ["firewall_lock_out"],
+    ["wireguard"],
     ["docker_engine_alternative"],
     ["docker_engine_bookworm"],
     ["networks_alternative"],
