@@ -32,6 +32,7 @@ ALTERNATIVE = [
     ["firewall"],
     ["firewall_lock_out"],
     ["wireguard"],
+    ["host_baseline"],
     ["docker_engine_alternative"],
     ["docker_engine_bookworm"],
     ["networks_alternative"],

@@ -45,6 +45,13 @@ def test__generate__every_name_that_the_inventory_reads(inventories: Path) -> No
     assert all(len(value) == 32 for value in plain)
 
 
+def test__generate__examples_in_comments_are_none(inventories: Path) -> None:
+    secrets_yml = vault_of(inventories).with_name("secrets.yml")
+    secrets_yml.write_text(SECRETS_YML + '  # Example: "{{ vault_example }}"\n', encoding="utf-8")
+
+    assert "vault_example" not in generate(inventories, "prod")
+
+
 def test__generate__the_file_is_encrypted_and_closed(inventories: Path) -> None:
     generate(inventories, "prod")
 
