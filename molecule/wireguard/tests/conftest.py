@@ -105,8 +105,8 @@ def world():
     names = ["alice", "bob", "stranger"]
     docker("rm", "--force", *(f"{MACHINE}-{name}" for name in names), check=False)
     if docker("network", "inspect", NETWORK, check=False).returncode:
-        # TEST-NET-1 stands for the world.
-        docker("network", "create", f"--label={LABEL}", "--subnet=192.0.2.0/24", NETWORK)
+        # Addresses for measurements stand for the world.
+        docker("network", "create", f"--label={LABEL}", "--subnet=198.18.77.0/24", NETWORK)
         docker("network", "connect", NETWORK, MACHINE)
     devices = {}
     try:
