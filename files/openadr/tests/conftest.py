@@ -22,9 +22,11 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def database(cluster: Cluster) -> DatabaseSettings:
+def database(cluster: Cluster) -> Iterator[DatabaseSettings]:
     """An empty database."""
-    return cluster.database()
+    made = cluster.database()
+    yield made
+    cluster.drop(made)
 
 
 @pytest.fixture

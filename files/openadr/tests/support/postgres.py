@@ -59,8 +59,17 @@ class Cluster:
         """A new, empty database."""
         name = f"openadr_{next(_NUMBERS)}"
         with self.connect("postgres") as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            # Half the time of the default, which writes each page of the template to the log.
+            statement = sql.SQL("CREATE DATABASE {} STRATEGY FILE_COPY").format(sql.Identifier(name))
+            connection.execute(statement)
         return DatabaseSettings(str(self.home), PORT, name, "postgres", "unused")
+
+    def drop(self, database: DatabaseSettings) -> None:
+        """Remove a database, whoever is connected: hundreds of them take a minute to delete in the end."""
+        with self.connect("postgres") as connection:
+            connection.execute(
+                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database.name))
+            )
 
     def connect(self, name: str) -> psycopg.Connection[tuple[object, ...]]:
         """A connection, in autocommit mode."""
