@@ -171,8 +171,8 @@ class Postgres:
     def dump(self, database: str, snapshot: str, target: Path, *, foreign: bool = False) -> None:
         """Dump `database`, as seen in `snapshot`, in pg_dump's custom format.
 
-        :param foreign: leave owners and rights behind, whose roles do not exist elsewhere, and use what a
-            pg_dump older than 16 knows.
+        :param foreign: leave rights behind, whose roles do not exist elsewhere, and use what a pg_dump older
+            than 16 knows. Owners stay in such a dump whatever it is told: `restore` passes over them.
         """
         words = [
             "pg_dump",
@@ -181,14 +181,15 @@ class Postgres:
             "-d",
             database,
             "-Fc",
-            *(["--no-owner", "--no-privileges"] if foreign else ["--compress=zstd:3"]),
+            *(["--no-privileges"] if foreign else ["--compress=zstd:3"]),
             f"--snapshot={snapshot}",
         ]
         run_into([*self._exec, *words], target)
 
     def restore(self, database: str, dump: IO[bytes]) -> None:
-        """Load a dump into the empty `database`; the first error ends it."""
-        run([*self._exec, "pg_restore", "-U", self._user, "-d", database, "--exit-on-error"], stdin=dump)
+        """Load a dump into the empty `database`, all of it the user's own; the first error ends it."""
+        words = ["pg_restore", "-U", self._user, "-d", database, "--no-owner", "--exit-on-error"]
+        run([*self._exec, *words], stdin=dump)
 
 
 class Snapshot:

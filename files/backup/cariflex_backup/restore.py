@@ -30,7 +30,7 @@ JOIN pg_class t ON t.oid = d.refobjid
 JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
 WHERE s.relkind = 'S'
 """
-# What came without an owner belongs to who loaded it. Extensions stay with the superuser.
+# All that was loaded belongs to who loaded it. Extensions stay with the superuser.
 _OWNERS = """
 SELECT format('ALTER TABLE %s OWNER TO %I;', c.oid::regclass, :'owner') FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
