@@ -149,9 +149,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, line: str, *values: object) -> None:
         """Write one line an access."""
-        logging.getLogger("access").info(format, *args)
+        logging.getLogger("access").info(line, *values)
 
 
 def main() -> None:
