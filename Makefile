@@ -206,7 +206,7 @@ test: ## the fast tier, then the container tier
 
 .PHONY: test-long
 test-long: venv-dev ## the tests that take minutes
-	python -m pytest tests -m long
+	python -m pytest tests -m long --timeout 10800
 
 .PHONY: molecule
 molecule: venv-dev ## one scenario: make molecule ROLE=postgres

@@ -1,5 +1,6 @@
 """Operations that end or replace something ask first where the inventory says so."""
 
+import contextlib
 import shlex
 import subprocess
 import sys
@@ -58,7 +59,8 @@ def ask(tmp_path):
                 command, cwd=ROOT, check=False, capture_output=True, stdin=subprocess.DEVNULL, timeout=120
             )
             return ended.returncode, (ended.stdout + ended.stderr).decode(), done.exists()
-        # `script` gives the program a terminal. What is typed before the question is thrown away by pause.
+        # `script` gives the program a terminal. Pause shows its question and only then throws away what was typed
+        # till then, so the answer is typed until it has been read.
         at_terminal = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
         with subprocess.Popen(
             at_terminal, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -68,7 +70,16 @@ def ask(tmp_path):
                 piece = asking.stdout.read1()
                 assert piece, told.decode()
                 told += piece
-            told += asking.communicate(typed.encode(), timeout=120)[0]
+            for _ in range(60):
+                with contextlib.suppress(BrokenPipeError):
+                    asking.stdin.write(typed.encode())
+                    asking.stdin.flush()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    asking.wait(timeout=2)
+                    break
+            else:
+                asking.kill()
+            told += asking.stdout.read()
         return asking.returncode, told.decode(), done.exists()
 
     return run
