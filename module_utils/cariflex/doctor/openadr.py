@@ -19,7 +19,7 @@ ANSWER_S = 30
 _CONNECT = f"""
 import socket, sys
 try:
-    address = socket.gethostbyname("{VTN}")
+    address = socket.gethostbyname("{VTN}.{NETWORK}")
 except OSError:
     sys.exit("unknown name")
 try:
