@@ -40,10 +40,11 @@ def test_the_ven_opts_in_to_a_new_event(host):
 
 
 def test_plain_http_is_spoken_on_openadr_internal_only(host):
-    connect = "docker exec openadr-ven python3 -c 'import socket; socket.create_connection((\"%s\", 8080), 5)'"
+    connect = "import socket; socket.create_connection(('%s', 8080), 5)"
+    dial = "docker exec openadr-ven python3 -c %s"
 
-    assert host.run(connect % "192.168.240.10").rc == 0
-    assert "ConnectionRefusedError" in host.run(connect % "192.168.241.20").stderr
+    assert host.run(dial, connect % "192.168.240.10").rc == 0
+    assert "ConnectionRefusedError" in host.run(dial, connect % "192.168.241.20").stderr
 
 
 def test_a_stranger_is_not_registered(host):

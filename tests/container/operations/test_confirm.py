@@ -59,8 +59,8 @@ def ask(tmp_path):
                 command, cwd=ROOT, check=False, capture_output=True, stdin=subprocess.DEVNULL, timeout=120
             )
             return ended.returncode, (ended.stdout + ended.stderr).decode(), done.exists()
-        # `script` gives the program a terminal. Pause shows its question and only then throws away what was typed
-        # till then, so the answer is typed until it has been read.
+        # `script` gives the program a terminal. Pause shows its question and only then throws away what was
+        # typed till then, so the answer is typed until it has been read.
         at_terminal = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
         with subprocess.Popen(
             at_terminal, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
