@@ -9,9 +9,13 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from s2.configuration import write_configuration
 from s2.raw_peer import RawPeer
 from s2.support import VenSide, token_of
+
+pytestmark = pytest.mark.processes
 
 
 @contextlib.asynccontextmanager

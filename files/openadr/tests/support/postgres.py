@@ -67,9 +67,7 @@ class Cluster:
     def drop(self, database: DatabaseSettings) -> None:
         """Remove a database, whoever is connected: hundreds of them take a minute to delete in the end."""
         with self.connect("postgres") as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database.name))
-            )
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database.name)))
 
     def connect(self, name: str) -> psycopg.Connection[tuple[object, ...]]:
         """A connection, in autocommit mode."""
