@@ -34,6 +34,7 @@ def inventory(host, tmp_path):
         f"      ansible_ssh_common_args: {options}\n      ansible_python_interpreter: /usr/bin/python3\n"
         "      cariflex_firewall_enabled: true\n      cariflex_firewall_forwards: []\n"
     )
+    (tmp_path / "group_vars").symlink_to(ROOT / "inventories" / "dev" / "group_vars")
     host.check_output("systemctl start ssh")
     yield path
     host.check_output("rm -f /root/.ssh/authorized_keys")
