@@ -197,7 +197,8 @@ test-processes:
 	cd files/openadr && ../../.venv-openadr/bin/python -m pytest -m processes
 
 .PHONY: test-container
-test-container: lint-playbooks test-processes ## tests against real containers, programs and killed processes
+test-container: venv-dev ## tests against real containers, programs and killed processes
+	@$(MAKE) --jobs=2 --output-sync=target lint-playbooks test-processes
 	python -m pytest tests/container files/backup/tests -m 'container and not long'
 
 .PHONY: test
