@@ -8,6 +8,7 @@
   (``ARGS="--first-log FILE"``), else left out. Its peer is its own phase of image builds.
 * A deploy with nothing to do. Its peer is the usual way: one ``docker_container`` task per container and one
   ``file`` or ``copy`` task per directory and file, on containers and files of the bench's own.
+* What a visitor sees while FlexMeasures is made anew: failed requests, and the longest wait for an answer (dev).
 * Memory of each container, the time from an event to its value (``make verify``), and what ``make test`` and
   ``make test-fast`` last took.
 """
@@ -20,10 +21,13 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import requests
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -178,6 +182,47 @@ def second_deploy(deploy: list[str], environment: str) -> list[dict[str, Any]]:
     ]
 
 
+class Visitor(threading.Thread):
+    """Asks FlexMeasures through Traefik, one request after the other, until told to stop."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.failed, self.longest_s = 0, 0.0
+        self._url, self._stop_asking = url, threading.Event()
+
+    def run(self) -> None:
+        """Count answers that are none, or an error of the server's."""
+        while not self._stop_asking.wait(0.1):
+            start = time.monotonic()
+            try:
+                self.failed += (
+                    requests.get(self._url, timeout=120).status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+                )
+            except requests.RequestException:
+                self.failed += 1
+            self.longest_s = max(self.longest_s, time.monotonic() - start)
+
+    def stop(self) -> None:
+        """Let the last request end."""
+        self._stop_asking.set()
+        self.join()
+
+
+def restart_at_the_edge(deploy: list[str]) -> list[dict[str, Any]]:
+    """Make FlexMeasures' server anew under a visitor's eyes, and put things back."""
+    visitor = Visitor("http://localhost/api/v3_0/health/ready")
+    visitor.start()
+    try:
+        run(*deploy, "-e", "flexmeasures_server_memory_mb=2049")
+    finally:
+        visitor.stop()
+    run(*deploy)
+    return [
+        figure("FlexMeasures made anew: failed requests at the edge", visitor.failed, "requests", goal=0),
+        figure("FlexMeasures made anew: longest wait at the edge", visitor.longest_s, "s"),
+    ]
+
+
 def memory() -> list[dict[str, Any]]:
     """MiB of each of our containers, as the engine counts them."""
     factors = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0, "B": 1 / 1024 / 1024}
@@ -227,7 +272,10 @@ def main() -> None:
         _, output = run(*deploy, "-e", "cariflex_image_source=build")
         first_log.write_text(output, encoding="utf-8")
     report = first_deploy(first_log.read_text(encoding="utf-8")) if first_log else []
-    report += [*second_deploy(deploy, environment), *memory(), *event_times(environment), *test_times()]
+    report += second_deploy(deploy, environment)
+    if environment == "dev":
+        report += restart_at_the_edge(deploy)
+    report += [*memory(), *event_times(environment), *test_times()]
     (BENCH / "deploy.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for line in report:
         print(json.dumps(line))

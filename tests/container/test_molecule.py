@@ -22,6 +22,7 @@ DEFAULT = [
     ["postgres"],
     ["traefik"],
     ["redis"],
+    ["firewall"],
     ["backup"],
     ["images"],
 ]
@@ -29,7 +30,6 @@ ALTERNATIVE = [
     ["prod"],
     ["doctor", "monitoring", "fault_drill"],
     ["grafana"],
-    ["firewall"],
     ["firewall_lock_out"],
     ["wireguard"],
     ["host_baseline"],
