@@ -8,7 +8,7 @@
   (``ARGS="--first-log FILE"``), else left out. Its peer is its own phase of image builds.
 * A deploy with nothing to do. Its peer is the usual way: one ``docker_container`` task per container and one
   ``file`` or ``copy`` task per directory and file, on containers and files of the bench's own.
-* What a visitor sees while FlexMeasures is made anew: failed requests, and the longest wait for an answer (dev).
+* What a visitor sees while FlexMeasures is made anew (dev): failed requests, and the longest wait.
 * Memory of each container, the time from an event to its value (``make verify``), and what ``make test`` and
   ``make test-fast`` last took.
 """
