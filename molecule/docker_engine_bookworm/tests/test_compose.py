@@ -12,7 +12,8 @@ def test_it_is_the_one_of_pypi(host):
 
 def test_it_brings_a_service_up_and_waits_for_its_health(host):
     host.check_output(
-        "tar --create --directory / bin lib lib64 usr/bin usr/lib/x86_64-linux-gnu | docker import - tools"
+        "tar --create --directory / bin lib lib64 usr/bin usr/lib64 usr/lib/x86_64-linux-gnu"
+        " | docker import - tools"
     )
     service = (
         '{"services": {"one": {"image": "tools", "network_mode": "none", "command": ["/bin/sleep", "60"], '
