@@ -8,7 +8,7 @@ import pytest
 import testinfra
 
 PLATFORM = "cariflex-test-prod" + os.environ.get("CARIFLEX_TEST_SUFFIX", "")
-ADDRESS = "203.0.113.2"
+ADDRESS = "198.18.78.2"
 NAME = "cariflex.digitribe.fr"
 
 
