@@ -8,6 +8,7 @@ module: docker_image_prune
 short_description: Remove old images that role images built
 description:
   - Removes the tags of the given repositories that are neither current nor among the newest others.
+  - An image that was pulled by its digest has no tag; there the digest counts.
   - Looks only at images with the label fr.cariflex.recipe; keeps what a container uses, a stopped one too.
 author: Cariflex
 options:

@@ -11,19 +11,27 @@ from ansible.module_utils.cariflex.images.build import RECIPE_LABEL
 from ansible.module_utils.cariflex.images.engine import BuildError, output_of
 
 
+def repository_of(ref: str) -> str:
+    """Return what stands before the tag or the digest."""
+    name, _, digest = ref.partition("@")
+    return name if digest else ref.rpartition(":")[0]
+
+
 @dataclass(frozen=True)
 class StoredImage:
-    """One tag in the engine; `created` is RFC 3339 in UTC, so that its text sorts by time."""
+    """One tag in the engine, or the digest of an image without tags, as it is pulled by a digest.
 
-    repository: str
-    tag: str
+    `ref` removes this one alone; `created` is RFC 3339 in UTC, so that its text sorts by time.
+    """
+
+    ref: str
     image_id: str
     created: str
 
     @property
-    def ref(self) -> str:
-        """The reference that removes this tag alone."""
-        return f"{self.repository}:{self.tag}"
+    def repository(self) -> str:
+        """The reference without its tag or digest."""
+        return repository_of(self.ref)
 
 
 @dataclass(frozen=True)
@@ -35,13 +43,16 @@ class PrunePlan:
 
 
 def may_prune(
-    refs: Collection[str], repositories: Collection[str], current: Collection[str], keep_previous: int
+    listed: Collection[str], repositories: Collection[str], current: Collection[str], keep_previous: int
 ) -> bool:
-    """Say from references alone (name:tag) whether `plan_prune` could pick anything of what they name.
+    """Say from the engine's list alone whether `plan_prune` could pick anything of it.
 
-    Of images that are not ours it may say so for nothing.
+    A line of the list is ``name:tag name@digest``, ``<none>`` for what is missing. Of images that are not
+    ours it may say so for nothing.
     """
-    others = Counter(ref.removesuffix(":<none>").rpartition(":")[0] for ref in set(refs).difference(current))
+    pairs = [line.split() for line in listed]
+    refs = {digest if tag.endswith(":<none>") else tag for tag, digest in pairs}
+    others = Counter(repository_of(ref) for ref in refs.difference(current) if not ref.endswith("@<none>"))
     return any(others[repository] > keep_previous for repository in repositories)
 
 
@@ -79,7 +90,7 @@ def _ask(client: str, *words: str) -> str:
 
 
 def read_images(client: str) -> list[StoredImage]:
-    """List every tag in the engine whose image carries our label."""
+    """List the images in the engine that carry our label, one by one tag or digest."""
     ids = set(
         _ask(client, "image", "ls", "--quiet", "--no-trunc", "--filter", f"label={RECIPE_LABEL}").split()
     )
@@ -87,9 +98,8 @@ def read_images(client: str) -> list[StoredImage]:
         return []
     stored = []
     for image in json.loads(_ask(client, "image", "inspect", *sorted(ids))):
-        for ref in image["RepoTags"] or []:
-            repository, _, tag = ref.rpartition(":")
-            stored.append(StoredImage(repository, tag, image["Id"], image["Created"]))
+        refs = image["RepoTags"] or image["RepoDigests"] or []
+        stored += [StoredImage(ref, image["Id"], image["Created"]) for ref in refs]
     return stored
 
 
@@ -102,5 +112,5 @@ def read_used_ids(client: str) -> set[str]:
 
 
 def remove_image(client: str, ref: str) -> None:
-    """Remove one tag. Raises BuildError when the engine refuses."""
+    """Remove one tag or digest. Raises BuildError when the engine refuses."""
     _ask(client, "image", "rm", ref)
