@@ -166,6 +166,8 @@ def settings(registry: Registry, tmp_path: Path) -> dict[str, Any]:
         },
         # A hash that no other run has: what this host has built before must not play a part.
         "images_refresh_date": f"test-{registry.label}",
+        # One that is stopped refuses at once; one that is there may be slow on a busy machine.
+        "images_probe_timeout_s": 120,
         "images_build_dir": str(tmp_path / "build"),
         "images_architecture": "x86_64",
     }
