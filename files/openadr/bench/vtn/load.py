@@ -108,15 +108,16 @@ async def closed_loop(
 
 
 async def pipelined(
-    ports: Sequence[int], pids: Sequence[int], service: str, body: str, requests: int, depth: int = 64
+    ports: Sequence[int], pids: Sequence[int], service: str, bodies: Sequence[str], requests: int
 ) -> tuple[Figures, list[float], float]:
-    """Many requests a write and many answers a read: a client that leaves the cores to the servers.
+    """All bodies in a write and many answers a read: a client that leaves the cores to the servers.
 
     Returns:
         The figures; CPU milliseconds a request of each process; CPU milliseconds a request of this client.
     """
+    depth = len(bodies)
     each = requests // len(ports) // depth * depth
-    asked = {port: depth * http_request(port, service, body) for port in ports}
+    asked = {port: b"".join(http_request(port, service, body) for body in bodies) for port in ports}
 
     async def work(port: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -124,7 +125,10 @@ async def pipelined(
             writer.write(asked[port])
             answered, rest = 0, b""
             while answered < depth:
-                rest += await reader.read(1 << 20)
+                read = await reader.read(1 << 20)
+                if not read or b"HTTP/1.1 4" in read or b"HTTP/1.1 5" in read:
+                    raise RuntimeError(f"port {port}: answered {read[:200]!r}; expected 200")
+                rest += read
                 # The head of an answer may be cut in two: what is left may begin one.
                 answered += rest.count(b"HTTP/1.1 200")
                 rest = _start_of_answer(rest)
