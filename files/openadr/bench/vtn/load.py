@@ -126,10 +126,10 @@ async def pipelined(
             answered, rest = 0, b""
             while answered < depth:
                 read = await reader.read(1 << 20)
-                if not read or b"HTTP/1.1 4" in read or b"HTTP/1.1 5" in read:
-                    raise RuntimeError(f"port {port}: answered {read[:200]!r}; expected 200")
-                rest += read
                 # The head of an answer may be cut in two: what is left may begin one.
+                rest += read
+                if not read or b"HTTP/1.1 4" in rest or b"HTTP/1.1 5" in rest:
+                    raise RuntimeError(f"port {port}: answered {rest[:200]!r}; expected 200")
                 answered += rest.count(b"HTTP/1.1 200")
                 rest = _start_of_answer(rest)
             if answered != depth:
