@@ -32,7 +32,6 @@ PLAYBOOK = """
       ansible.builtin.debug:
         msg:
           images: "{{{{ cariflex_images }}}}"
-          source: "{{{{ cariflex_images_source }}}}"
           missing: "{{{{ cariflex_images_missing }}}}"
       when: cariflex_images is defined
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,20 +138,72 @@ def registry_refs(plan: list[dict[str, Any]], public: Mapping[str, str], prefix:
     return {name: prefix + ref for name, ref in {**own, **public}.items()}
 
 
+def stored_ref(ref: str) -> str:
+    """Give the name under which an engine has a pulled image: one pulled as name:tag@digest has no tag."""
+    return re.sub(r":[^:/@]+@", "@", ref)
+
+
 def chosen_images(
-    plan: list[dict[str, Any]], mode: str, pulled: Mapping[str, str]
+    plan: list[dict[str, Any]],
+    pullable: Mapping[str, str],
+    source: str,
+    present: Collection[str] = (),
+    served: Collection[str] = (),
 ) -> dict[str, dict[str, str]]:
-    """Give name -> {ref, source} of the images in use; `mode` is build or registry."""
+    """Give name -> {ref, source: build or registry} of the images in use.
+
+    `pullable` is name -> reference of what a registry may serve, `present` what the engine has. Source auto
+    takes, for each image, what is present before what a registry has (`served`, names) before a build.
+    """
     built = {image["name"]: image["ref"] for image in plan if image["service"]}
+    taken: dict[str, str] = {}
+    if source != "build":
+        taken = {
+            name: ref
+            for name, ref in pullable.items()
+            if source == "registry"
+            or (built.get(name) not in present and (stored_ref(ref) in present or name in served))
+        }
+    made = {} if source == "registry" else built
     return {
-        name: {"ref": ref, "source": mode} for name, ref in (built if mode == "build" else pulled).items()
+        **{name: {"ref": ref, "source": "build"} for name, ref in made.items() if name not in taken},
+        **{name: {"ref": ref, "source": "registry"} for name, ref in taken.items()},
     }
 
 
-def absent_reasons(names: Collection[str], chosen: Mapping[str, Any], mode: str) -> dict[str, str]:
-    """Give name -> reason of every image that this mode cannot have."""
-    reasons = {
-        "build": "it has no recipe: no package registry carries it; it needs image source registry",
-        "registry": "it is our own image; set images_registry_prefix to a registry that holds it",
+def refs_to_ask(
+    plan: list[dict[str, Any]], pullable: Mapping[str, str], present: Collection[str]
+) -> dict[str, str]:
+    """Give name -> reference of what source auto asks a registry for: all that is absent.
+
+    Nothing while every planned image is present, built or pulled: then no host waits for a registry.
+    """
+    built = {image["name"]: image["ref"] for image in plan if image["service"]}
+    absent = {
+        name
+        for name in {*built, *pullable}
+        if built.get(name) not in present and stored_ref(pullable.get(name, "")) not in present
     }
-    return {name: reasons[mode] for name in names if name not in chosen}
+    return (
+        {name: pullable[name] for name in sorted(absent & pullable.keys())} if absent & built.keys() else {}
+    )
+
+
+def refs_to_pull(chosen: Mapping[str, Mapping[str, str]], present: Collection[str]) -> list[str]:
+    """Give the references of chosen images that must be pulled."""
+    refs = {image["ref"] for image in chosen.values() if image["source"] == "registry"}
+    return sorted(ref for ref in refs if stored_ref(ref) not in present)
+
+
+def absent_reasons(
+    names: Collection[str], chosen: Mapping[str, Any], plan: list[dict[str, Any]]
+) -> dict[str, str]:
+    """Give name -> reason of every image that cannot be had."""
+    own = {image["name"] for image in plan}
+    return {
+        name: "it is our own image; set images_registry_prefix to a registry that holds it"
+        if name in own
+        else "it has no recipe: no package registry carries it; it needs a container registry"
+        for name in names
+        if name not in chosen
+    }

@@ -164,7 +164,46 @@ def test__registry_refs__own_images_need_a_prefix(project):
     assert plan.registry_refs(images, {"grafana": "g:1"}, "") == {"grafana": "g:1"}
     pulled = plan.registry_refs(images, {"grafana": "g:1"}, "r/")
     assert pulled == {"app": "r/" + images[1]["ref"], "grafana": "r/g:1"}
-    assert plan.chosen_images(images, "build", pulled) == {
+    assert plan.chosen_images(images, pulled, "build") == {
         "app": {"ref": images[1]["ref"], "source": "build"}
     }
-    assert list(plan.absent_reasons(["app", "grafana"], {"app": {}}, "build")) == ["grafana"]
+    assert list(plan.absent_reasons(["app", "grafana"], {"app": {}}, images)) == ["grafana"]
+
+
+@pytest.mark.parametrize(
+    ("present", "served", "sources"),
+    [
+        ([], [], {"app": "build"}),
+        ([], ["app"], {"app": "registry"}),
+        # A public registry has Grafana alone: our own image is built beside it.
+        ([], ["grafana"], {"app": "build", "grafana": "registry"}),
+        (["r/g@sha256:1"], [], {"app": "build", "grafana": "registry"}),
+        # What is on the host stays, however the registry answers.
+        (["built"], ["app"], {"app": "build"}),
+        (["pulled"], [], {"app": "registry"}),
+    ],
+)
+def test__chosen_images__auto_decides_for_each_image(project, present, served, sources):
+    images = [image.as_dict() for image in planned(project).values()]
+    pullable = {"app": "r/" + images[1]["ref"], "grafana": "r/g:1@sha256:1"}
+    names = {"built": images[1]["ref"], "pulled": pullable["app"]}
+    chosen = plan.chosen_images(images, pullable, "auto", [names.get(ref, ref) for ref in present], served)
+    assert {name: image["source"] for name, image in chosen.items()} == sources
+
+
+def test__refs_to_ask__only_while_something_planned_is_absent(project):
+    images = [image.as_dict() for image in planned(project).values()]
+    pullable = {"app": "r/app:1", "grafana": "r/g:1"}
+    assert plan.refs_to_ask(images, pullable, []) == pullable
+    assert plan.refs_to_ask(images, pullable, [images[1]["ref"]]) == {}
+    assert plan.refs_to_ask(images, pullable, ["r/app:1"]) == {}
+    assert plan.refs_to_ask(images, {"grafana": "r/g:1"}, []) == {"grafana": "r/g:1"}
+
+
+def test__refs_to_pull__knows_an_image_that_was_pulled_by_digest():
+    chosen = {
+        "postgres": {"ref": "r:5000/p:1@sha256:1", "source": "registry"},
+        "redis": {"ref": "r:5000/r:1", "source": "registry"},
+        "app": {"ref": "app:1", "source": "build"},
+    }
+    assert plan.refs_to_pull(chosen, ["r:5000/p@sha256:1"]) == ["r:5000/r:1"]
