@@ -44,12 +44,12 @@ def new_value() -> str:
 
 
 def wanted_names(group_vars: Path) -> set[str]:
-    """Return the names vault_... that the inventory reads; those in comments are examples."""
+    """Return the names vault_... that the inventory reads; those in comments and vault_NAME are examples."""
     texts = [
         path.read_text(encoding="utf-8") for path in group_vars.glob("*.yml") if path.name != "vault.yml"
     ]
     lines = [line for text in texts for line in text.splitlines() if not line.lstrip().startswith("#")]
-    return {name for line in lines for name in re.findall(r"\bvault_\w+", line)} - {"vault_"}
+    return {name for line in lines for name in re.findall(r"\bvault_[a-z0-9]\w*", line)}
 
 
 def fresh(name: str, group_vars: Path) -> str | dict[str, str]:

@@ -15,6 +15,8 @@ cariflex_secrets:
   postgres_superuser: "{{ vault_postgres_superuser }}"
 cariflex_s2_token_holders: [battery_01, ev_01]
 cariflex_s2_tokens: "{{ vault_s2_tokens }}"
+# An example is not a secret: the deployment would refuse it as one that nothing reads.
+cariflex_credentials_hint: vault_NAME in vault.yml
 """
 
 
