@@ -85,6 +85,10 @@ options:
     description: Change units, resolutions or names under stored data.
     type: bool
     default: false
+  make_room:
+    description: Give assets of others that hold an id of the table another one, beyond it.
+    type: bool
+    default: false
   login_host: {description: Address of PostgreSQL., type: str}
   login_port: {description: Port of PostgreSQL., type: int, default: 5432}
   login_user: {description: Owner of the tables., type: str, default: flexmeasures}
@@ -141,6 +145,7 @@ ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "rendered"], "default": "present"},
     "delete_data": {"type": "bool", "default": False},
     "allow_data_change": {"type": "bool", "default": False},
+    "make_room": {"type": "bool", "default": False},
     "login_host": {"type": "str"},
     "login_port": {"type": "int", "default": 5432},
     "login_user": {"type": "str", "default": "flexmeasures"},
@@ -160,6 +165,7 @@ def planned_and_applied(params: dict[str, Any], wanted: Wanted, *, check_mode: b
             client.read(),
             allow_data_change=params["allow_data_change"],
             delete_data=params["delete_data"],
+            make_room=params["make_room"],
         )
         if not check_mode:
             apply(client, planned.changes)

@@ -115,6 +115,25 @@ def test__collisions__are_all_listed(database: Database):
     assert database.everything() == settled
 
 
+def test__make_room__assets_of_others_keep_their_sensors_and_children(database: Database):
+    database.sql(
+        "INSERT INTO generic_asset (id, name, generic_asset_type_id, account_id, parent_asset_id, attributes)"
+        " VALUES (1, 'theirs', 1, 1, NULL, '{}'), (7, 'below', 1, 1, 1, '{}')"
+    )
+    database.sql("INSERT INTO sensor VALUES (5000, 'theirs', 'kW', 'UTC', '0', 'ex_post', '{}', 1, '{}')")
+    assert database.run()["failed"]
+
+    assert database.run(make_room=True)["changed"]
+
+    assert database.sql("SELECT id, parent_asset_id FROM generic_asset WHERE account_id = 1 ORDER BY id") == [
+        (7, 2000),
+        (2000, None),
+    ]
+    assert database.sql("SELECT generic_asset_id FROM sensor WHERE id = 5000") == [(2000,)]
+    assert database.sql("SELECT name FROM generic_asset WHERE id = 1") == [("Cariflex",)]
+    assert not database.run()["changed"]
+
+
 def test__sequence__stays_clear_of_the_fixed_ids(database: Database):
     database.run()
     assert database.sql(MADE_THROUGH_THE_API) == [(2000,)]

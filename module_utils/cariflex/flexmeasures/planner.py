@@ -25,15 +25,22 @@ class Plan:
     retained_assets: Sequence[int] = ()
 
 
-def plan(wanted: Wanted, found: Found, *, allow_data_change: bool = False, delete_data: bool = False) -> Plan:
+def plan(
+    wanted: Wanted,
+    found: Found,
+    *,
+    allow_data_change: bool = False,
+    delete_data: bool = False,
+    make_room: bool = False,
+) -> Plan:
     """Plan what has to change so that ``wanted`` is true; without changes when it already is.
 
     Raises ConflictError when a change would make stored data mean something else (unless
     ``allow_data_change``), when a fixed id or name belongs to something else, or when an account or a
     posting user is missing. Retired sensors with data stay unless ``delete_data``. What the map does not
-    name is left alone.
+    name is left alone, but that with ``make_room`` an asset of others gives up an id of the map.
     """
-    moves, found = renumbered(wanted, found)
+    moves, found = renumbered(wanted, found, make_room=make_room)
     if conflicts := refusals(wanted, found, allow_data_change=allow_data_change):
         raise ConflictError(conflicts)
     gone, retained = _retired_sensors(wanted, found, delete_data=delete_data)

@@ -48,7 +48,8 @@ def _taken_asset_ids(wanted: Wanted, found: Found) -> Iterator[Conflict]:
                 f"asset id {asset.id}",
                 f"{other.name} (account {other.account or 'none'})",
                 f"{asset.name} (account {asset.account})",
-                "give the map another id; that asset is not of its making",
+                "give the map another id, or run with sensor_map_make_room=true: that asset then gets one "
+                "beyond those of the map",
             )
 
 

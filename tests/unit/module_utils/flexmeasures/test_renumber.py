@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from ansible.module_utils.cariflex.errors import ConflictError
-from ansible.module_utils.cariflex.flexmeasures.model import MARK, Asset, FoundAsset
+from ansible.module_utils.cariflex.flexmeasures.model import MARK, Asset, FoundAsset, FoundSequence
 from ansible.module_utils.cariflex.flexmeasures.planner import plan
 from tests.unit.module_utils.flexmeasures.market import (
     ASSET,
@@ -32,3 +32,25 @@ def test__plan__gives_assets_of_an_earlier_deployment_their_ids():
     namesake = replace(found, sensors={})
     with pytest.raises(ConflictError, match="asset name market: is 'asset 9'"):
         plan(small_wanted(SENSOR, assets=(ASSET, battery)), namesake)
+
+
+def test__plan__make_room__moves_an_asset_of_others_beyond_the_table():
+    """As in a database that people have filled: its children go with it, the sequence stays ahead."""
+    theirs = FoundAsset(84, "Office", "market", "Cariflex", None, {"theirs": 1}, {}, {})
+    child = FoundAsset(3000, "Room", "market", "Cariflex", 84, {}, {}, {})
+    found = small_found(replace(found_sensor(5000, "office_power", {}, has_data=True)))
+    found = replace(
+        found,
+        assets={84: theirs, 3000: child},
+        sequences={**found.sequences, "generic_asset_id_seq": FoundSequence(3000, 3000)},
+    )
+    with pytest.raises(ConflictError, match="sensor_map_make_room=true"):
+        plan(small_wanted(SENSOR), found)
+
+    planned = plan(small_wanted(SENSOR), found, make_room=True)
+
+    [moved] = [change for change in planned.changes if change.kind == "asset_id"]
+    assert (moved.name, moved.current, moved.desired) == ("Office", {"id": 84}, {"id": 3001})
+    assert [c.name for c in planned.changes if c.kind == "asset"] == ["84"]
+    [sequence] = [c for c in planned.changes if c.name == "generic_asset_id_seq"]
+    assert sequence.desired == {"last": 3001}
