@@ -10,10 +10,10 @@ from ..change import Change
 from ..errors import ConflictError
 from .model import KNOWLEDGE_HORIZON, MARK, Asset, Found, FoundAsset, FoundSensor, FoundSequence, Wanted
 from .refusals import is_ours_asset, is_ours_sensor, refusals
-from .renumber import renumbered
+from .renumber import ASSET_SEQUENCE, renumbered
 
 # Sequences of the tables with fixed ids: they stay beyond the reserved ones.
-RESERVED_SEQUENCES = ("generic_asset_id_seq", "sensor_id_seq")
+RESERVED_SEQUENCES = (ASSET_SEQUENCE, "sensor_id_seq")
 
 
 @dataclass(frozen=True)
