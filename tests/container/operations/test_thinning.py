@@ -38,7 +38,12 @@ UNION ALL
 SELECT sensor_id, planned, extract(epoch FROM step)::bigint, event_value FROM newest
 WHERE sensor_id = 51 AND event_start = step
 """
-RECENT = "SELECT * FROM timed_belief WHERE event_start >= now() - interval '2 days' ORDER BY 1, 2, 3, 5, 6"
+# From midnight on, as the rule keeps them: a bound that moves between two queries would drop a belief.
+RECENT = """
+SELECT * FROM timed_belief
+WHERE event_start >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '2 days'
+ORDER BY 1, 2, 3, 5, 6
+"""
 EACH = """
 SELECT event_start - date_trunc('day', event_start AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', belief_horizon,
        event_value, source_id FROM timed_belief ORDER BY event_start
