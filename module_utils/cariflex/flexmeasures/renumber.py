@@ -63,7 +63,7 @@ def _moves(wanted: Wanted, found: Found, *, make_room: bool) -> Mapping[int, int
         if other.ours or proven.get(other.id) == new:
             moves[other.id] = new
     if make_room:
-        free = max(wanted.last_reserved_id, *found.assets, *moves.values()) + 1
+        free = max([wanted.last_reserved_id, *found.assets, *moves.values()]) + 1
         held_by_others = [
             asset.id
             for asset in wanted.assets

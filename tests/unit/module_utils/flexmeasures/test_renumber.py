@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from ansible.module_utils.cariflex.errors import ConflictError
 from ansible.module_utils.cariflex.flexmeasures.model import MARK, Asset, FoundAsset, FoundSequence
-from ansible.module_utils.cariflex.flexmeasures.planner import plan
+from ansible.module_utils.cariflex.flexmeasures.planner import never_deployed, plan
 from tests.unit.module_utils.flexmeasures.market import (
     ASSET,
     SENSOR,
@@ -54,3 +54,10 @@ def test__plan__make_room__moves_an_asset_of_others_beyond_the_table():
     assert [c.name for c in planned.changes if c.kind == "asset"] == ["84"]
     [sequence] = [c for c in planned.changes if c.name == "generic_asset_id_seq"]
     assert sequence.desired == {"last": 3001}
+
+
+def test__plan__make_room__in_an_empty_database_changes_nothing():
+    """As at the beginning of an adoption: the old data are loaded after the first deployment."""
+    wanted = small_wanted(SENSOR)
+    empty = never_deployed(wanted)
+    assert plan(wanted, empty, make_room=True) == plan(wanted, empty)
