@@ -7,6 +7,7 @@ A role's variables are those of its defaults. A variable of the project (``carif
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class Known:
         return ours or bool(difflib.get_close_matches(name, self.variables, n=1, cutoff=0.85))
 
 
+@functools.cache
 def known_names(root: Path) -> Known:
     """Read roles, playbooks, plugins and inventories below ``root``."""
     variables: set[str] = set()
