@@ -51,6 +51,12 @@ def _processes(container: str, word: str) -> list[int]:
     return [int(row[0]) for row in rows if len(row) > 1 and word in row[1] and "docker-init" not in row[1]]
 
 
+def _simulator_answers() -> bool:
+    """Whether the simulator can be asked: after a kill its process is there before its server."""
+    words = ["docker", "exec", "cariflex-simulator", "simctl", "devices"]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
 def _kill(container: str, word: str) -> None:
     """kill -9 of all of a program's processes, and wait until others have taken their place."""
     before = _processes(container, word)
@@ -60,6 +66,9 @@ def _kill(container: str, word: str) -> None:
     deadline = time.monotonic() + 120
     while not (after := _processes(container, word)) or set(after) & set(before):
         assert time.monotonic() < deadline, f"{container} has not come back"
+        time.sleep(1)
+    while not _simulator_answers():
+        assert time.monotonic() < deadline, "the simulator does not answer"
         time.sleep(1)
 
 
