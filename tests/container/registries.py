@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.cariflex.images.build import RECIPE_LABEL
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 20
@@ -104,11 +105,14 @@ class Registry:
         self._process.wait(timeout=10)
 
     def push(self, name: str) -> str:
-        """Put a new, empty image `name` (repository:tag) into the registry only; give its digest."""
+        """Put a new, empty image `name` (repository:tag) into the registry only; give its digest.
+
+        It is labelled as one that we built.
+        """
         empty = io.BytesIO()
         tarfile.open(fileobj=empty, mode="w").close()
         ref = self.prefix + name
-        changes = ["--change", f"LABEL {self.label} fr.cariflex.test.name={name}"]
+        changes = ["--change", f"LABEL {self.label} fr.cariflex.test.name={name} {RECIPE_LABEL}={name}"]
         output("docker", "import", *changes, "-", ref, feed=empty.getvalue())
         output("docker", "push", "--quiet", ref)
         digest = output("docker", "image", "inspect", "--format", "{{index .RepoDigests 0}}", ref)

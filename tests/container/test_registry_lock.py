@@ -1,6 +1,8 @@
 """`make push` and `make pin`: role `images` fills a registry, locks its digests, and keeps to the lock."""
 
 import io
+import json
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -138,3 +140,35 @@ def test__push__gives_the_registry_what_it_lacks_once(
     pulled = run_role(tmp_path, settings)
     assert pulled.code == 0, pulled.output
     assert len(registry.images()) == 2
+
+
+def _prune(registry: Registry, current: str, *words: str) -> dict[str, Any]:
+    """Run the module on this test's own repository: the role would look at the machine's other images."""
+    arguments = {
+        "repositories": [f"{registry.prefix}cariflex/postgres"],
+        "current": [current],
+        "keep_previous": 0,
+    }
+    command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "--connection=local", *words]
+    told = output(*command, "-m", "docker_image_prune", "-a", json.dumps(arguments))
+    answer: dict[str, Any] = yaml.safe_load(told.partition("=>")[2])
+    return answer
+
+
+def test__prune__an_old_image_that_came_by_its_digest_goes_and_the_locked_one_stays(
+    registry: Registry,
+) -> None:
+    digests = [registry.push(f"cariflex/postgres:{tag}") for tag in ("old", "new")]
+    # As the engine of prod has them: pulled by digest, without a tag.
+    old, new = (f"{registry.prefix}cariflex/postgres@{digest}" for digest in digests)
+    for ref in (old, new):
+        output("docker", "pull", "--quiet", ref)
+    kept = _id(new)
+
+    checked = _prune(registry, new, "--check")
+    assert (checked["changed"], checked["removed"]) == (True, [old])
+    assert len(registry.images()) == 2, "a check removes nothing"
+
+    assert _prune(registry, new)["removed"] == [old]
+    assert registry.images() == {kept}
+    assert not _prune(registry, new)["changed"]
