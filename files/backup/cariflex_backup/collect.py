@@ -32,7 +32,8 @@ redis-cli --rdb "$file" >&2
 redis-check-rdb "$file" >&2
 cat "$file"
 """
-_ROLES = "SELECT rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper ORDER BY 1"
+# One that may not log in, as monitoring's where it is switched off, has rights in the databases all the same.
+_ROLES = "SELECT rolname FROM pg_roles WHERE NOT rolsuper AND rolname !~ '^pg_' ORDER BY 1"
 
 
 class Collector:
@@ -127,7 +128,7 @@ class Collector:
         return images
 
     def roles(self) -> list[str]:
-        """Return the login roles that own or read the databases."""
+        """Return the roles that own or read the databases."""
         return self._postgres.ask("postgres", _ROLES).split()
 
     def versions(self) -> dict[str, str]:

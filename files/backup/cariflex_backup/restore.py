@@ -52,6 +52,11 @@ WHERE p.proowner = current_user::regrole AND n.nspname !~ '^pg_' AND n.nspname <
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
                   AND d.deptype = 'e')
 """
+# Rights in a dump need their roles: dev lacks prod's monitoring. The deployment decides who may log in.
+_ROLE = """
+SELECT format('CREATE ROLE %I NOLOGIN;', :'role')
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role')
+"""
 _RENAME_LIVE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'live#';
 ALTER DATABASE :"live#" RENAME TO :"old#";
@@ -93,6 +98,8 @@ def restore(settings: Settings, path: Path, identity: bytes, say: Callable[[str]
     with store_of(settings).exclusive() as staging:
         content = staging / "content"
         archives.verify(path, identity, extract_to=content)
+        for role in manifest.roles:
+            postgres.ask("postgres", postgres.ask("postgres", _ROLE, role=role))
         # Everything that can fail on the data itself fails here, with the live databases untouched.
         for database in manifest.databases:
             load(postgres, database, content / f"databases/{database.name}.dump", database.name + _NEW)

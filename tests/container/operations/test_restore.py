@@ -68,6 +68,19 @@ def test_restore__dashboards_rights__come_back(stack):
     ) == ("flexmeasures")
 
 
+def test_restore__rights_of_a_role_that_is_not_here__come_with_it(stack):
+    # As monitoring's: prod has it; dev, where it is switched off, has none, or one that cannot log in.
+    stack.sql("CREATE ROLE monitoring NOLOGIN; GRANT SELECT ON timed_belief TO monitoring")
+    archive = stack.backup()
+    stack.sql("DROP OWNED BY monitoring; DROP ROLE monitoring")
+
+    done = stack.run("restore", str(archive), "--confirm", "dev")
+
+    assert done.returncode == 0, done.stderr
+    assert stack.sql("SELECT has_table_privilege('monitoring', 'timed_belief', 'SELECT')") == "t"
+    assert stack.sql("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'monitoring'") == "f"
+
+
 @pytest.mark.parametrize("confirm", ["", "prod"])
 def test_restore__not_confirmed__changes_nothing(stack, confirm):
     archive = stack.backup()
