@@ -55,6 +55,15 @@ class Machine:
         unit = ["systemd-run", "--unit=deployment", "--collect", f"--uid={PERSON}", f"--setenv={TRUST}"]
         self.run(*unit, f"--working-directory={HOME}", "make", "deploy", f"ARGS={SETTINGS}")
 
+    def await_container(self, name):
+        """Wait until a container is made, as long as the deployment goes on."""
+        listed = ["docker", "ps", "--all", "--format={{.Names}}"]
+        while name not in self.run(*listed, check=False).splitlines():
+            if self.run("systemctl", "is-active", "deployment", check=False) != "active":
+                log = self.run("journalctl", "--unit=deployment", "--output=cat", "--lines=50")
+                pytest.fail(f"the deployment ended before it made {name}: {log}")
+            time.sleep(0.2)
+
     def wait(self, *words, until):
         """Wait until the command's output satisfies a condition."""
         deadline = time.monotonic() + PATIENCE_S
@@ -98,16 +107,14 @@ def machine(project_root, no_platforms):
 def test_a_deployment_that_was_killed_twice_is_finished_by_the_next(machine):
     # Ansible with all it has started, while the second stack comes up.
     machine.start_deployment()
-    machine.wait(
-        "docker", "ps", "--all", "--format={{.Names}}", until=lambda names: "flexmeasures-db" in names
-    )
+    machine.await_container("flexmeasures-db")
     machine.run("systemctl", "kill", "--signal=KILL", "deployment")
     machine.wait("systemctl", "is-active", "deployment", until=lambda state: state != "active")
     assert "openadr-ven" not in machine.run("docker", "ps", "--all", "--format={{.Names}}")
 
     # The engine, while the third one does.
     machine.start_deployment()
-    machine.wait("docker", "ps", "--all", "--format={{.Names}}", until=lambda names: "openadr-vtn" in names)
+    machine.await_container("openadr-vtn")
     machine.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "docker")
     machine.wait("systemctl", "is-active", "deployment", until=lambda state: state != "active")
 
