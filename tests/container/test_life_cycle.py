@@ -86,9 +86,11 @@ class Machine:
 def machine(project_root, no_platforms):
     molecule = shutil.which("molecule", path=Path(sys.executable).parent)
     programs = f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
-    subprocess.run(
-        ["env", f"PATH={programs}", molecule, "create", "-s", "site"], cwd=project_root, check=True
-    )
+    # After a run that was killed, molecule remembers a platform that is gone.
+    for action in ("reset", "create"):
+        subprocess.run(
+            ["env", f"PATH={programs}", molecule, action, "-s", "site"], cwd=project_root, check=True
+        )
     machine = Machine()
     machine.run("apt-get", "update", "-q")
     machine.run("apt-get", "install", "-qy", "--no-install-recommends", "git", "make", "python3-venv")
