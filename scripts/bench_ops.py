@@ -110,7 +110,7 @@ def move(stack: Stack, folder: Path, beliefs: int, report: list[Row]) -> None:
         "postgres",
         "--format=custom",
         "--compress=zstd:3",
-        "--file=/tmp/bare.dump",
+        f"--file={BARE_DUMP}",
     ]
     bare_backup = timed([*dump, "flexmeasures"])
     ours = timed(stack.command("backup"))
