@@ -72,28 +72,33 @@ class Database:
         self._pool: AsyncConnectionPool[Connection] | None = None
 
     async def open(self) -> None:
-        """Connect and migrate. Raises psycopg errors while the server is down, MigrationError."""
+        """Connect, migrate, make the pool. Raises psycopg errors while the server is down, MigrationError.
+
+        Each call makes the pool anew: one that has lost its server waits longer from try to try, up to
+        minutes, and would refuse orders and answers long after the server is back.
+        """
         async with await self.connect() as connection:
             await migrate(connection)
-        if self._pool is None:
-            self._pool = AsyncConnectionPool(
-                self._conninfo,
-                connection_class=AsyncConnection[DictRow],
-                kwargs={"row_factory": dict_row, "autocommit": True},
-                min_size=1,
-                max_size=POOL_SIZE,
-                timeout=POOL_TIMEOUT_S,
-                # A server that was restarted leaves dead connections behind.
-                check=AsyncConnectionPool.check_connection,
-                open=False,
-            )
-            await self._pool.open()
+        await self.close()
+        pool = AsyncConnectionPool(
+            self._conninfo,
+            connection_class=AsyncConnection[DictRow],
+            kwargs={"row_factory": dict_row, "autocommit": True},
+            min_size=1,
+            max_size=POOL_SIZE,
+            timeout=POOL_TIMEOUT_S,
+            # A server that was restarted leaves dead connections behind.
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+        )
+        await pool.open(wait=True, timeout=CONNECT_TIMEOUT_S)
+        self._pool = pool
 
     async def close(self) -> None:
-        """Close all connections of the pool."""
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
+        """Close the pool; a connection in use is closed when it comes back."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
 
     async def connect(self) -> Connection:
         """A connection of one's own, in autocommit mode."""
