@@ -41,7 +41,9 @@ def sql(query: str, **variables: object) -> list[list[str]]:
     words += ["-U", "flexmeasures", "-d", "flexmeasures"]
     for name, value in variables.items():
         words += ["-v", f"{name}={value}"]
-    answer = subprocess.run(words, input=query, capture_output=True, text=True, check=True).stdout
+    # The engine may lose the end of an exec's input: psql is told to end.
+    feed = f"{query}\n;\n\\q\n"
+    answer = subprocess.run(words, input=feed, capture_output=True, text=True, check=True).stdout
     return [line.split("|") for line in answer.splitlines()]
 
 

@@ -128,10 +128,7 @@ def _assert_login(server: str, say: Callable[[str], None]) -> None:
                     f"drill: FlexMeasures did not become ready: {error}; its log ends: {log}"
                 ) from error
             time.sleep(2)
-    say(
-        "ok: login and API, "
-        + run(["docker", "exec", "-i", server, "python3", "-"], feed=_LOGIN.encode()).split("\n")[-1]
-    )
+    say("ok: login and API, " + run(["docker", "exec", server, "python3", "-c", _LOGIN]).split("\n")[-1])
 
 
 @contextmanager

@@ -123,7 +123,9 @@ class Postgres:
     def ask(self, database: str, statement: str, **variables: str) -> str:
         """Run statements, with psql's variables; return the rows, one a line, fields separated by '|'."""
         words = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
-        return run([*self.psql(database), *words], feed=statement.encode())
+        # When input ends while an exec is being made, the engine may lose that end (containerd issue 4489):
+        # nothing that we run there may wait for it.
+        return run([*self.psql(database), *words], feed=f"{statement}\n;\n\\q\n".encode())
 
     def version(self) -> str:
         """Return the server's version, such as '17.6'."""

@@ -45,9 +45,10 @@ class Host:
 
     def inside(self, container: str, script: str) -> str:
         """Run a shell script in a container."""
-        return self.run("docker", "exec", "-i", container, "sh", feed=script)
+        return self.run("docker", "exec", container, "sh", "-c", script)
 
     def sql(self, database: str, statement: str) -> str:
         """Ask PostgreSQL through its container's own socket; rows by line, fields by '|'."""
         words = ["docker", "exec", "-i", "flexmeasures-db", "psql", "-X", "-qtA", "-v", "ON_ERROR_STOP=1"]
-        return self.run(*words, "-U", "postgres", "-d", database, feed=statement)
+        # The engine may lose the end of an exec's input (containerd issue 4489); psql must not wait for it.
+        return self.run(*words, "-U", "postgres", "-d", database, feed=f"{statement}\n;\n\\q\n")

@@ -181,7 +181,8 @@ class Stack:
     def sql(self, statement: str, database: str = "flexmeasures", **variables: Any) -> str:
         words = ["docker", "exec", "-i", self.database, "psql", "-X", "-qtA", "-v", "ON_ERROR_STOP=1"]
         words += [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
-        return output(*words, "-U", "postgres", "-d", database, feed=statement)
+        # The engine may lose the end of an exec's input: psql is told to end.
+        return output(*words, "-U", "postgres", "-d", database, feed=f"{statement}\n;\n\\q\n")
 
     def redis_cli(self, *words: str) -> str:
         command = [

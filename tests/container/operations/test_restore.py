@@ -1,5 +1,7 @@
 """Restores over a running stack: complete, refused, and interrupted."""
 
+import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -8,6 +10,23 @@ from contextlib import closing
 import pytest
 
 pytestmark = pytest.mark.container
+
+# As an engine that loses the end of an exec's input (https://github.com/containerd/containerd/issues/4489).
+DEAF_DOCKER = """#!/usr/bin/env python3
+import os, subprocess, sys
+words = [{docker!r}, *sys.argv[1:]]
+if sys.argv[1:3] != ["exec", "-i"]:
+    os.execv(words[0], words)
+with subprocess.Popen(words, stdin=subprocess.PIPE) as program:
+    try:
+        while chunk := os.read(0, 1 << 16):
+            program.stdin.write(chunk)
+            program.stdin.flush()
+    except BrokenPipeError:
+        pass
+    # Its input stays open until it ends by itself.
+    sys.exit(program.wait())
+"""
 
 
 def _beliefs(stack):
@@ -79,6 +98,20 @@ def test_restore__rights_of_a_role_that_is_not_here__come_with_it(stack):
     assert done.returncode == 0, done.stderr
     assert stack.sql("SELECT has_table_privilege('monitoring', 'timed_belief', 'SELECT')") == "t"
     assert stack.sql("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'monitoring'") == "f"
+
+
+def test_backup_and_restore__engine_loses_the_end_of_input__end_all_the_same(stack, tmp_path, monkeypatch):
+    stack.add_beliefs(20)
+    (tmp_path / "docker").write_text(DEAF_DOCKER.format(docker=shutil.which("docker")))
+    (tmp_path / "docker").chmod(0o755)
+
+    with monkeypatch.context() as engine:
+        engine.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        archive = stack.backup()
+        done = stack.run("restore", str(archive), "--confirm", "dev")
+
+    assert done.returncode == 0, done.stderr
+    assert _beliefs(stack) == 20
 
 
 @pytest.mark.parametrize("confirm", ["", "prod"])
